@@ -1,0 +1,1 @@
+//! Strict CBOR: what may arrive from outside (RFC 8949 §4.2).

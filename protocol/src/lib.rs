@@ -1,0 +1,16 @@
+//! The swabmesh core: bytes and values in, bytes and values out.
+//!
+//! No IO, no clock, no randomness of its own: time is an argument, randomness comes from a seed, and
+//! storage and network are outputs. The path of the data is the list of modules, and flows one way:
+//!
+//! ```text
+//! scan → verify → register → append →(store: write, fsync)→ announce / exchange → merge → project → desk, results
+//! ```
+//!
+//! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
+
+pub mod cbor;
+pub mod id;
+pub mod limits;
+pub mod sensitive;
+pub mod time;
