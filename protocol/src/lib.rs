@@ -10,7 +10,9 @@
 //! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
 
 pub mod cbor;
+pub mod fact;
 pub mod id;
 pub mod limits;
 pub mod sensitive;
+pub mod text;
 pub mod time;
