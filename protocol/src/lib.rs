@@ -10,6 +10,8 @@
 //! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
 
 pub mod cbor;
+pub mod chunk;
+pub mod entry;
 pub mod fact;
 pub mod id;
 pub mod limits;
