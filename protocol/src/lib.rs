@@ -18,3 +18,4 @@ pub mod limits;
 pub mod sensitive;
 pub mod text;
 pub mod time;
+pub mod view;

@@ -30,3 +30,9 @@ pub const PAGE_BYTES_MAX: usize = 4_096;
 const _: () = assert!(CHUNK_BYTES_MAX < FRAME_BYTES_MAX, "a chunk travels in one frame");
 const _: () = assert!(FACT_BYTES_MAX + 64 < PAGE_BYTES_MAX, "an entry fits one page");
 const _: () = assert!(GROUP_ENTRIES_MAX * FACT_BYTES_MAX < CHUNK_BYTES_MAX, "a group commit fits one chunk");
+
+/// Earlier registrations of one person a desk is shown.
+pub const PRIOR_MAX: usize = 8;
+
+/// Bytes of sealed details in a registration. Source: documents have no longer fields; guess for addresses.
+pub const DETAILS_BYTES_MAX: usize = 1_200;
