@@ -10,11 +10,15 @@
 //! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
 
 pub mod cbor;
+pub mod certificate;
 pub mod chunk;
+pub mod cose;
+pub mod enrolment;
 pub mod entry;
 pub mod fact;
 pub mod id;
 pub mod limits;
+pub mod roster;
 pub mod sensitive;
 pub mod text;
 pub mod time;

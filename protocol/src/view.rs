@@ -144,8 +144,17 @@ impl<'v, V: View> Batch<'v, V> {
         self.changes.into_iter().map(|((table, key), value)| Write { table, key, value }).collect()
     }
 
-    fn changed(&self, table: Table, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (&[u8], &Option<Vec<u8>>)> {
-        let range = if from < to { (table, from.to_vec())..(table, to.to_vec()) } else { (table, Vec::new())..(table, Vec::new()) };
+    fn changed(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+    ) -> impl DoubleEndedIterator<Item = (&[u8], &Option<Vec<u8>>)> {
+        let range = if from < to {
+            (table, from.to_vec())..(table, to.to_vec())
+        } else {
+            (table, Vec::new())..(table, Vec::new())
+        };
         self.changes.range(range).map(|((_, key), value)| (key.as_slice(), value))
     }
 }
@@ -232,13 +241,17 @@ mod tests {
     #[test]
     fn a_batch_reads_as_if_it_were_already_applied() {
         let mut base = MemoryTables::default();
-        let put = |key: &[u8], value: &[u8]| Write { table: Table::Meta, key: key.to_vec(), value: Some(value.to_vec()) };
+        let put =
+            |key: &[u8], value: &[u8]| Write { table: Table::Meta, key: key.to_vec(), value: Some(value.to_vec()) };
         base.apply(vec![put(b"a", b"1"), put(b"b", b"2"), put(b"c", b"3")]);
         let mut batch = Batch::new(&base);
         batch.remove(Table::Meta, b"c".to_vec());
         batch.put(Table::Meta, b"aa".to_vec(), b"4".to_vec());
         let keys = |rows: Vec<Row>| rows.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
-        assert_eq!(keys(batch.scan(Table::Meta, b"a", b"z", 9).unwrap()), [b"a".to_vec(), b"aa".to_vec(), b"b".to_vec()]);
+        assert_eq!(
+            keys(batch.scan(Table::Meta, b"a", b"z", 9).unwrap()),
+            [b"a".to_vec(), b"aa".to_vec(), b"b".to_vec()]
+        );
         assert_eq!(batch.last(Table::Meta, b"a", b"z").unwrap().unwrap().0, b"b");
         assert_eq!(batch.get(Table::Meta, b"c").unwrap(), None);
         let expected = keys(batch.scan(Table::Meta, b"", b"z", 9).unwrap());
