@@ -82,8 +82,9 @@ impl Pull {
 
     /// A feed is durable here up to `seq`, from whichever peer. Returns whether that was the last thing wanted.
     pub fn durable(&mut self, feed: FeedShort, seq: SeqNo) -> bool {
-        let met = self.wanted.get(&feed).is_some_and(|wanted| wanted.to <= seq);
-        met && self.wanted.remove(&feed).is_some() && self.wanted.is_empty()
+        let Some(wanted) = self.wanted.get_mut(&feed) else { return false };
+        wanted.from = wanted.from.max(seq.next());
+        wanted.to <= seq && self.wanted.remove(&feed).is_some() && self.wanted.is_empty()
     }
 
     /// The peer cannot send a feed, or what it sends of it does not hold.
@@ -91,7 +92,13 @@ impl Pull {
         self.wanted.remove(&feed);
     }
 
-    /// Whether anything is wanted.
+    /// Whether a feed is wanted.
+    #[must_use]
+    pub fn wants(&self, feed: FeedShort) -> bool {
+        self.wanted.contains_key(&feed)
+    }
+
+    /// Whether nothing is wanted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.wanted.is_empty()
