@@ -6,6 +6,36 @@ pub const BARCODE_CHARS_MAX: usize = 32;
 /// Characters of a code's text, prefix included. Source: code-format check 4.
 pub const CODE_CHARS_MAX: usize = 1_024;
 
+/// Bytes of a scan that are looked at: one character more than a code has, each of four bytes.
+pub const SCAN_BYTES_MAX: usize = (CODE_CHARS_MAX + 1) * 4;
+
+/// Bytes of the masked name in a code.
+pub const MASKED_NAME_BYTES_MAX: usize = 64;
+
+/// Arrays, maps and tags inside one another in foreign CBOR. The deepest of ours, `cnf` in a code, has three.
+pub const CBOR_DEPTH_MAX: usize = 8;
+
+/// Keys of one map whose order is free; sorted maps have no such bound. The largest of ours has eight.
+pub const CBOR_KEYS_MAX: usize = 32;
+
+/// Bytes of the signed trust list: about 55 issuer keys, and it travels as one fact.
+pub const TRUST_LIST_BYTES_MAX: usize = 3_000;
+
+/// Bytes of the signed policy, which travels as one fact.
+pub const POLICY_BYTES_MAX: usize = 1_024;
+
+/// Prefixes of retired services that a policy lists.
+pub const LEGACY_PREFIXES_MAX: usize = 8;
+
+/// Codes of one status list. Source: code-format.
+pub const STATUS_LIST_BITS_MAX: u32 = 1 << 20;
+
+/// Indices set by one status delta; at five bytes each it still fits a fact.
+pub const STATUS_DELTA_INDICES_MAX: usize = 600;
+
+/// Bytes of one signed status list token: 2^20 incompressible bits and their envelope.
+pub const STATUS_TOKEN_BYTES_MAX: usize = 136 * 1024;
+
 /// Bytes of one fact. With its envelope it must fit a page of the store.
 pub const FACT_BYTES_MAX: usize = 3_072;
 
@@ -29,4 +59,6 @@ pub const PAGE_BYTES_MAX: usize = 4_096;
 
 const _: () = assert!(CHUNK_BYTES_MAX < FRAME_BYTES_MAX, "a chunk travels in one frame");
 const _: () = assert!(FACT_BYTES_MAX + 64 < PAGE_BYTES_MAX, "an entry fits one page");
+const _: () = assert!(TRUST_LIST_BYTES_MAX < FACT_BYTES_MAX, "a trust list travels as one fact");
+const _: () = assert!(STATUS_DELTA_INDICES_MAX * 5 + 32 < FACT_BYTES_MAX, "a status delta travels as one fact");
 const _: () = assert!(GROUP_ENTRIES_MAX * FACT_BYTES_MAX < CHUNK_BYTES_MAX, "a group commit fits one chunk");
