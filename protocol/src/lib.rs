@@ -13,5 +13,6 @@ pub mod cbor;
 pub mod cose;
 pub mod id;
 pub mod limits;
+pub mod scan;
 pub mod sensitive;
 pub mod time;
