@@ -10,9 +10,13 @@
 //! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
 
 pub mod cbor;
+pub mod code;
 pub mod cose;
 pub mod id;
 pub mod limits;
+pub mod policy;
 pub mod scan;
 pub mod sensitive;
+pub mod status;
 pub mod time;
+pub mod trust;
