@@ -20,3 +20,4 @@ pub mod sensitive;
 pub mod status;
 pub mod time;
 pub mod trust;
+pub mod verify;
