@@ -9,11 +9,14 @@
 //!
 //! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
 
+pub mod append;
 pub mod cbor;
 pub mod certificate;
 pub mod chunk;
+pub mod clock;
 pub mod code;
 pub mod command;
+pub mod control;
 pub mod cose;
 pub mod enrolment;
 pub mod entry;
