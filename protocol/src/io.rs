@@ -121,6 +121,15 @@ pub enum Output {
         /// The last such chunk.
         through: Arrival,
     },
+    /// Remember how far a peer's arrival order was seen; losing it costs one comparison.
+    Remember {
+        /// The peer.
+        peer: NodeKey,
+        /// The lifetime of its store.
+        epoch: crate::id::Epoch,
+        /// The arrival seen last.
+        through: u64,
+    },
     /// The answer to a command.
     Reply {
         /// The command.
@@ -235,6 +244,9 @@ pub enum CloseReason {
     /// Sent what was not asked for, or more than agreed.
     #[error("sent more than was asked for")]
     Flood,
+    /// Our own disk does not take what it sends.
+    #[error("sends more than this node's disk takes at the moment")]
+    OurDisk,
     /// Nothing moved although something was asked for.
     #[error("did not answer what was asked of it")]
     Stalled,
