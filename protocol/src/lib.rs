@@ -13,6 +13,8 @@ pub mod cbor;
 pub mod fact;
 pub mod id;
 pub mod limits;
+pub mod results;
 pub mod sensitive;
 pub mod text;
 pub mod time;
+pub mod tube;
