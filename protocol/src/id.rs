@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +22,7 @@ pub enum IdError {
     #[error("a barcode has 1 to {BARCODE_CHARS_MAX} letters, digits, '-', '_', '.' or '/'")]
     Barcode,
     /// An entry is written FEED:NUMBER.
-    #[error("an entry is written FEED:NUMBER, the feed as 64 hexadecimal digits")]
+    #[error("an entry is written FEED:NUMBER, the feed as 32 hexadecimal digits")]
     Entry,
 }
 
@@ -82,6 +83,24 @@ macro_rules! byte_name {
             }
         }
 
+        impl<C> minicbor::Encode<C> for $name {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                e: &mut minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                e.bytes(&self.0)?.ok()
+            }
+        }
+
+        impl<'b, C> minicbor::Decode<'b, C> for $name {
+            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+                let at = d.position();
+                let wrong = || minicbor::decode::Error::message("another length").at(at);
+                d.bytes()?.try_into().map(Self).map_err(|_| wrong())
+            }
+        }
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -102,8 +121,10 @@ byte_name!(
     NodeKey, 32
 );
 byte_name!(
-    /// A feed: SHA-256 over writer, epoch and lane; see [`FeedHeader::id`].
-    FeedId, 32
+    /// A feed: SHA-256 over writer, epoch and lane, truncated to 16 bytes; see [`FeedHeader::id`].
+    ///
+    /// Two headers of one id would have one writer's signature under both, which is a fork of its own making.
+    FeedId, 16
 );
 byte_name!(
     /// A link of a hash chain: SHA-256, 32 bytes.
@@ -130,14 +151,16 @@ impl Hash {
 }
 
 /// One lifetime of a store: random, drawn anew whenever a store is created, restored or cloned (rule N5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct Epoch(pub u64);
+#[cbor(transparent)]
+pub struct Epoch(#[n(0)] pub u64);
 
 /// A cell: a district or smaller. Lane 0 is city-wide; every node follows lane 0 and its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct Lane(pub u16);
+#[cbor(transparent)]
+pub struct Lane(#[n(0)] pub u16);
 
 impl Lane {
     /// The lane every node follows.
@@ -158,7 +181,8 @@ pub struct FeedHeader {
 }
 
 impl FeedHeader {
-    /// The feed's id: SHA-256 of `"swabmesh feed 1"`, writer (32 bytes), epoch (8, big-endian), lane (2, big-endian).
+    /// The feed's id: SHA-256 of `"swabmesh feed 1"`, writer (32 bytes), epoch (8, big-endian), lane (2, big-endian),
+    /// its first 16 bytes.
     #[must_use]
     pub fn id(&self) -> FeedId {
         let mut hash = Sha256::new();
@@ -166,7 +190,10 @@ impl FeedHeader {
         hash.update(self.writer.0);
         hash.update(self.epoch.0.to_be_bytes());
         hash.update(self.lane.0.to_be_bytes());
-        FeedId(hash.finalize().into())
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        FeedId(id)
     }
 }
 
@@ -181,9 +208,10 @@ impl FeedId {
 }
 
 /// Position of an entry in its feed; the first is 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct SeqNo(pub u64);
+#[cbor(transparent)]
+pub struct SeqNo(#[n(0)] pub u64);
 
 impl SeqNo {
     /// The number after this one.
@@ -194,11 +222,14 @@ impl SeqNo {
 }
 
 /// One entry: its feed and its number there. Also the name of the fact in it, so of a registration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(array)]
 pub struct EntryId {
     /// The feed.
+    #[n(0)]
     pub feed: FeedId,
     /// The number in the feed.
+    #[n(1)]
     pub seq: SeqNo,
 }
 
@@ -263,6 +294,27 @@ impl fmt::Display for Barcode {
     }
 }
 
+impl<C> Encode<C> for Barcode {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.str(&self.0)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Barcode {
+    /// Accepts only the form [`Barcode::from_str`] produces, so that one tube has one name.
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let at = d.position();
+        let wrong = || minicbor::decode::Error::message("not a barcode").at(at);
+        let text = d.str()?;
+        let barcode = text.parse::<Self>().map_err(|_| wrong())?;
+        if barcode.0 == text { Ok(barcode) } else { Err(wrong()) }
+    }
+}
+
 impl<'de> Deserialize<'de> for Barcode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -276,7 +328,7 @@ mod tests {
 
     #[test]
     fn names_print_as_they_parse() {
-        let entry = EntryId { feed: FeedId([7; 32]), seq: SeqNo(9) };
+        let entry = EntryId { feed: FeedId([7; 16]), seq: SeqNo(9) };
         assert_eq!(entry.to_string().parse::<EntryId>().unwrap(), entry);
         assert_eq!("tube-1".parse::<Barcode>().unwrap().as_str(), "TUBE-1");
         assert_eq!("a b".parse::<Barcode>(), Err(IdError::Barcode));

@@ -9,15 +9,32 @@
 //!
 //! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
 
+pub mod append;
 pub mod cbor;
+pub mod certificate;
+pub mod chunk;
+pub mod clock;
 pub mod code;
+pub mod command;
+pub mod control;
 pub mod cose;
+pub mod enrolment;
+pub mod entry;
+pub mod exchange;
+pub mod fact;
+pub mod frontier;
 pub mod id;
+pub mod io;
 pub mod limits;
+pub mod merge;
 pub mod policy;
+pub mod roster;
 pub mod scan;
 pub mod sensitive;
 pub mod status;
+pub mod text;
 pub mod time;
 pub mod trust;
+pub mod tube;
 pub mod verify;
+pub mod view;

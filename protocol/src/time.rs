@@ -1,5 +1,6 @@
 //! Time as the core sees it: always an argument, never asked for.
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds in one second.
@@ -24,9 +25,10 @@ impl Mono {
 }
 
 /// A machine's claim of the date: milliseconds since 1970 UTC. Shown and flagged, never a reason to refuse an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct Wall(pub u64);
+#[cbor(transparent)]
+pub struct Wall(#[n(0)] pub u64);
 
 impl Wall {
     /// Whole seconds since 1970 UTC, the unit of codes and certificates.

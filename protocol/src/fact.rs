@@ -1,0 +1,246 @@
+//! What can be said in the log: a closed, versioned set of typed facts.
+//!
+//! On the wire a fact is the CBOR array `[kind, body]`, the body an array of fields in the order of the
+//! struct; absent fields at the end are left out. Nothing is ever erased by a later fact.
+
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Decoder, Encode, Encoder};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Barcode, CodeId, EntryId, FeedHeader, FeedId, Hash, NodeKey, Person, SeqNo};
+use crate::limits::FACT_BYTES_MAX;
+use crate::text::Text;
+use crate::time::Wall;
+
+mod body;
+
+pub use body::*;
+
+/// What a node is enrolled as; decides which facts it may state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[serde(rename_all = "lowercase")]
+#[cbor(index_only)]
+pub enum Role {
+    /// The central authority 市大数据中心.
+    #[n(0)]
+    Authority,
+    /// A sampling site 采样点.
+    #[n(1)]
+    Site,
+    /// A laboratory 检测机构.
+    #[n(2)]
+    Lab,
+}
+
+/// Why bytes are not a fact this version understands. Their writer is at fault or newer; the entry is kept all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FactError {
+    /// More bytes than a fact may have.
+    #[error("{bytes} bytes; a fact has at most {FACT_BYTES_MAX}")]
+    TooLong {
+        /// Bytes given.
+        bytes: usize,
+    },
+    /// A kind this version does not know: written by a newer node.
+    #[error("kind {kind} is not known to this version")]
+    UnknownKind {
+        /// The number found.
+        kind: u8,
+    },
+    /// The body does not have the shape of its kind.
+    #[error("the body does not have the shape of its kind, near byte {at}")]
+    Shape {
+        /// Offset where decoding stopped.
+        at: usize,
+    },
+}
+
+/// Declares the closed set: number on the wire, name, and who may state it. One row a fact.
+macro_rules! facts {
+    ($($(#[$doc:meta])* $number:literal $name:ident [$($role:ident)+];)+) => {
+        /// One statement of one node.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Fact {
+            $($(#[$doc])* $name($name),)+
+        }
+
+        impl Fact {
+            /// The kind's number on the wire.
+            #[must_use]
+            pub const fn kind(&self) -> u8 {
+                match self { $(Self::$name(_) => $number,)+ }
+            }
+
+            /// The kind's name, for people.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($name),)+ }
+            }
+
+            /// Whether a node of this role may state it.
+            #[must_use]
+            pub const fn allowed(&self, role: Role) -> bool {
+                match self { $(Self::$name(_) => matches!(role, $(Role::$role)|+),)+ }
+            }
+
+            fn encode_body(&self, e: &mut Encoder<Vec<u8>>) {
+                // Writing to a vector cannot fail.
+                let _ = match self { $(Self::$name(body) => e.encode(body).map(|_| ()),)+ };
+            }
+
+            fn decode_body(kind: u8, d: &mut Decoder<'_>) -> Result<Self, FactError> {
+                let shape = |error: minicbor::decode::Error| FactError::Shape { at: error.position().unwrap_or(0) };
+                match kind {
+                    $($number => d.decode::<$name>().map(Self::$name).map_err(shape),)+
+                    kind => Err(FactError::UnknownKind { kind }),
+                }
+            }
+        }
+
+        $(impl From<$name> for Fact {
+            fn from(body: $name) -> Self {
+                Self::$name(body)
+            }
+        })+
+    };
+}
+
+facts! {
+    /// A tube was opened for sampling.
+    0 Opened [Site];
+    /// A person was registered into a tube.
+    1 Registered [Site];
+    /// A registration does not count: wrong person, undone, never sampled.
+    2 Voided [Site Authority];
+    /// A field of a registration was put right.
+    3 Amended [Site Authority];
+    /// Registrations belong to another tube than the one they were made in.
+    4 Moved [Site Authority];
+    /// A tube was closed; nobody should be added any more.
+    5 Sealed [Site];
+    /// A sealed tube was put in a transport box.
+    6 Packed [Site];
+    /// A box went to a courier or on to a laboratory.
+    7 HandedOver [Site Lab];
+    /// A box or a tube arrived.
+    8 Received [Lab];
+    /// A laboratory read a tube.
+    9 Reported [Lab];
+    /// A laboratory takes an earlier reading back and states another.
+    10 Corrected [Lab];
+    /// A person decided a conflict.
+    11 Reviewed [Authority];
+    /// A node may take part.
+    12 Enrolled [Authority];
+    /// A node may no longer take part; what it wrote up to the marks stands.
+    13 Withdrawn [Authority];
+    /// The issuing keys, signed by the root.
+    14 Trust [Authority];
+    /// The policy, signed by the root.
+    15 Policy [Authority];
+    /// Codes revoked since the last statement, and how fresh the list is.
+    16 Status [Authority];
+    /// What the authority holds durably.
+    17 Receipt [Authority];
+    /// A node told two histories.
+    18 ForkProof [Authority Site Lab];
+    /// The key of the day that typed details are sealed to.
+    19 SealKey [Authority];
+    /// A code was issued. Private lane only.
+    20 Issued [Authority];
+    /// A code was revoked, and why. Private lane only.
+    21 Revoked [Authority];
+}
+
+impl Fact {
+    /// The bytes that go into an entry.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut e = Encoder::new(Vec::with_capacity(96));
+        let _ = e.array(2).and_then(|e| e.u8(self.kind()));
+        self.encode_body(&mut e);
+        e.into_writer()
+    }
+
+    /// Reads the bytes of an entry.
+    ///
+    /// # Errors
+    /// [`FactError`]: too long, of a kind not known here, or not of its kind's shape.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FactError> {
+        if bytes.len() > FACT_BYTES_MAX {
+            return Err(FactError::TooLong { bytes: bytes.len() });
+        }
+        let shape = |error: minicbor::decode::Error| FactError::Shape { at: error.position().unwrap_or(0) };
+        let mut d = Decoder::new(bytes);
+        if d.array().map_err(shape)? != Some(2) {
+            return Err(FactError::Shape { at: 0 });
+        }
+        let kind = d.u8().map_err(shape)?;
+        let fact = Self::decode_body(kind, &mut d)?;
+        if d.position() == bytes.len() { Ok(fact) } else { Err(FactError::Shape { at: d.position() }) }
+    }
+
+    /// The documents the fact belongs to: none, a tube, a box, or the two tubes of a move.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<Subject> {
+        match self {
+            Self::Opened(Opened { tube, .. })
+            | Self::Registered(Registered { tube, .. })
+            | Self::Voided(Voided { tube, .. })
+            | Self::Amended(Amended { tube, .. })
+            | Self::Sealed(Sealed { tube, .. })
+            | Self::Reported(Reported { tube, .. })
+            | Self::Corrected(Corrected { tube, .. }) => vec![Subject::Tube(tube.clone())],
+            Self::Moved(Moved { from, to, .. }) => vec![Subject::Tube(from.clone()), Subject::Tube(to.clone())],
+            Self::Packed(Packed { tube, transport, .. }) => {
+                vec![Subject::Tube(tube.clone()), Subject::Box(transport.clone())]
+            }
+            Self::HandedOver(HandedOver { transport, .. }) => vec![Subject::Box(transport.clone())],
+            Self::Received(Received { subject, .. }) | Self::Reviewed(Reviewed { subject, .. }) => {
+                vec![subject.clone()]
+            }
+            Self::Enrolled(_)
+            | Self::Withdrawn(_)
+            | Self::Trust(_)
+            | Self::Policy(_)
+            | Self::Status(_)
+            | Self::Receipt(_)
+            | Self::ForkProof(_)
+            | Self::SealKey(_)
+            | Self::Issued(_)
+            | Self::Revoked(_) => Vec::new(),
+        }
+    }
+
+    /// The entries of other feeds the writer had seen in the documents it speaks of.
+    #[must_use]
+    pub fn seen(&self) -> &[EntryId] {
+        match self {
+            Self::Opened(Opened { seen, .. })
+            | Self::Registered(Registered { seen, .. })
+            | Self::Voided(Voided { seen, .. })
+            | Self::Amended(Amended { seen, .. })
+            | Self::Moved(Moved { seen, .. })
+            | Self::Sealed(Sealed { seen, .. })
+            | Self::Packed(Packed { seen, .. })
+            | Self::HandedOver(HandedOver { seen, .. })
+            | Self::Received(Received { seen, .. })
+            | Self::Reported(Reported { seen, .. })
+            | Self::Corrected(Corrected { seen, .. })
+            | Self::Reviewed(Reviewed { seen, .. }) => seen.as_deref().unwrap_or(&[]),
+            Self::Enrolled(_)
+            | Self::Withdrawn(_)
+            | Self::Trust(_)
+            | Self::Policy(_)
+            | Self::Status(_)
+            | Self::Receipt(_)
+            | Self::ForkProof(_)
+            | Self::SealKey(_)
+            | Self::Issued(_)
+            | Self::Revoked(_) => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

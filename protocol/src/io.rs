@@ -1,0 +1,296 @@
+//! The contract between the core and whoever runs it: one input, then drain the outputs.
+
+use crate::command::{Command, Refusal, Reply};
+use crate::id::{Barcode, EntryId, FeedId, NodeKey, Person, SeqNo};
+use crate::time::{Mono, Stamp};
+use crate::tube::DocumentFact;
+
+/// Correlates an output with the input that answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// One connection to a peer, named by the runner; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// Place of a chunk in this store's own arrival order; the first is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Arrival(pub u64);
+
+/// Everything that can happen to a node.
+#[derive(Debug)]
+pub enum Input {
+    /// A connection stands; the handshake proved the peer's key.
+    Connected {
+        /// Names the connection from now on.
+        link: LinkId,
+        /// Who is at the other end.
+        peer: NodeKey,
+        /// Whether we dialled: the dialler speaks first.
+        dialled: bool,
+    },
+    /// A connection is gone.
+    Disconnected {
+        /// Which.
+        link: LinkId,
+    },
+    /// A frame arrived. Raw bytes: the trust boundary is `merge`.
+    Frame {
+        /// On which connection.
+        link: LinkId,
+        /// At most [`crate::limits::FRAME_BYTES_MAX`].
+        bytes: Vec<u8>,
+    },
+    /// A chunk is on disk, synced.
+    Persisted {
+        /// The output it answers.
+        request: RequestId,
+        /// Its place in the arrival order, or why it is not on disk.
+        result: Result<Arrival, PersistError>,
+    },
+    /// The tables reflect all chunks up to here.
+    Indexed {
+        /// The last chunk reflected.
+        through: Arrival,
+    },
+    /// What was asked of the store.
+    Loaded {
+        /// The output it answers.
+        request: RequestId,
+        /// What was found.
+        answer: Answer,
+    },
+    /// Somebody at this node wants something.
+    Command {
+        /// Correlates the reply.
+        request: RequestId,
+        /// What.
+        command: Box<Command>,
+    },
+    /// The deadline of [`crate::replica::Replica::next_deadline`] has come.
+    DeadlineReached,
+}
+
+/// Everything a node does, in the order it must be done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a frame.
+    Send {
+        /// On which connection.
+        link: LinkId,
+        /// At most [`crate::limits::FRAME_BYTES_MAX`].
+        bytes: Vec<u8>,
+    },
+    /// A peer that was on probation showed a valid certificate.
+    Admit {
+        /// The connection.
+        link: LinkId,
+        /// The peer, to be admitted at once next time.
+        peer: NodeKey,
+    },
+    /// Close a connection.
+    Close {
+        /// Which.
+        link: LinkId,
+        /// Why; goes to the log and the counters.
+        reason: CloseReason,
+    },
+    /// A node was withdrawn: close its connections and refuse new ones.
+    Withdraw {
+        /// Which.
+        peer: NodeKey,
+    },
+    /// Append a chunk to the journal and sync it, then answer with [`Input::Persisted`].
+    Persist {
+        /// Correlates the answer.
+        request: RequestId,
+        /// The chunk as it travels.
+        chunk: Vec<u8>,
+        /// Whether we wrote it: kept twice until receipted.
+        own: bool,
+    },
+    /// Read, and answer with [`Input::Loaded`].
+    Load {
+        /// Correlates the answer.
+        request: RequestId,
+        /// What.
+        query: Query,
+    },
+    /// Chunks of ours up to here are receipted by the authority.
+    Release {
+        /// The last such chunk.
+        through: Arrival,
+    },
+    /// The answer to a command.
+    Reply {
+        /// The command.
+        request: RequestId,
+        /// What came of it.
+        result: Result<Reply, Refusal>,
+    },
+    /// Worth a line in the log and a counter.
+    Notice(Notice),
+}
+
+/// Why a chunk is not on disk. Our disk is at fault; the chunk counts as never written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PersistError {
+    /// No room: registrations are refused until there is.
+    #[error("the disk is full: free some space; everything shown as accepted is safe")]
+    Full,
+    /// The write failed.
+    #[error("the disk does not take writes: everything shown as accepted before is safe; move to another machine")]
+    Failed,
+    /// Too much is waiting to be written.
+    #[error("the disk is too slow: try again in a moment")]
+    Busy,
+}
+
+/// What the core asks of the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// A chunk of a feed from this number on, ending on a checkpoint, at most `bytes_max` packed.
+    Range {
+        /// The feed.
+        feed: FeedId,
+        /// The first number wanted.
+        from: SeqNo,
+        /// Bytes the peer takes at a time.
+        bytes_max: usize,
+    },
+    /// What a desk must know before it decides.
+    Desk {
+        /// Whose registrations, and from when on.
+        person: Option<(Person, Stamp)>,
+        /// Which tubes and boxes.
+        subjects: Vec<crate::fact::Subject>,
+    },
+    /// A person's codes in the authority's registry, and the results that concern them.
+    Registry {
+        /// Whose.
+        person: Person,
+    },
+}
+
+/// What the tables said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Answers [`Query::Range`]; `None` when the tables do not reach that far yet, or no longer.
+    Range(Option<Vec<u8>>),
+    /// Answers [`Query::Desk`].
+    Desk {
+        /// The chunks the tables reflected.
+        through: Arrival,
+        /// Newest last, at most [`crate::limits::PRIOR_MAX`].
+        prior: Vec<Prior>,
+        /// The facts of each document asked for, in the order asked.
+        documents: Vec<Vec<DocumentFact>>,
+    },
+    /// Answers [`Query::Registry`].
+    Registry {
+        /// The chunks the tables reflected.
+        through: Arrival,
+        /// The person's latest code of each kind.
+        issued: Vec<crate::fact::Issued>,
+    },
+    /// The tables could not be read.
+    Failed,
+}
+
+/// An earlier registration of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prior {
+    /// The registration.
+    pub registration: EntryId,
+    /// Where: the node that wrote it.
+    pub site: NodeKey,
+    /// When.
+    pub stamp: Stamp,
+    /// Into which tube.
+    pub tube: Barcode,
+    /// By whom.
+    pub operator: crate::fact::Operator,
+    /// With which code.
+    pub code: Option<crate::id::CodeId>,
+}
+
+/// Why the core closes a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum CloseReason {
+    /// Not a frame of this protocol.
+    #[error("sent something that is not a frame of this protocol")]
+    BadFrame,
+    /// No common protocol version.
+    #[error("speaks no version of the protocol that we speak")]
+    Version,
+    /// No valid certificate of our root.
+    #[error("showed no valid certificate of our authority")]
+    NoCertificate,
+    /// Withdrawn by the authority.
+    #[error("was withdrawn by the authority")]
+    Withdrawn,
+    /// Sent a chunk whose signature does not hold.
+    #[error("sent a chunk that does not verify")]
+    BadChunk,
+    /// Sent what was not asked for, or more than agreed.
+    #[error("sent more than was asked for")]
+    Flood,
+    /// Nothing moved although something was asked for.
+    #[error("did not answer what was asked of it")]
+    Stalled,
+    /// A newer connection to the same peer takes its place.
+    #[error("was replaced by a newer connection to the same node")]
+    Replaced,
+}
+
+/// Why the core wants to be called at a deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeadlineReason {
+    /// Tell peers what is new.
+    Announce,
+    /// Sign for what arrived.
+    Receipt,
+    /// Compare frontiers again.
+    Compare,
+    /// See whether an answer is overdue.
+    Stall,
+    /// Show that the status lists are alive.
+    StatusSign,
+}
+
+/// Something worth knowing that is not an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A chunk was refused.
+    ChunkRefused {
+        /// Who sent it.
+        peer: NodeKey,
+        /// Why.
+        reason: crate::merge::MergeRefusal,
+    },
+    /// A feed has two histories; what we hold stays, the other branch goes to quarantine.
+    Fork {
+        /// The feed.
+        feed: FeedId,
+        /// Where they part at the latest.
+        seq: SeqNo,
+    },
+    /// A session and its peer hold the same: roots were equal.
+    InSync {
+        /// The peer.
+        peer: NodeKey,
+    },
+    /// A fact above its writer's role was kept and not applied.
+    AboveRole {
+        /// The entry.
+        entry: EntryId,
+    },
+    /// A fact that this version cannot read was kept and not applied.
+    Unreadable {
+        /// The entry.
+        entry: EntryId,
+    },
+}
+
+/// A moment and why it matters.
+pub type Deadline = (Mono, DeadlineReason);

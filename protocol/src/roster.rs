@@ -1,0 +1,158 @@
+//! Who takes part: certificates held, and withdrawals (rule N2).
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::VerifyingKey;
+
+use crate::certificate::{Certificate, CertificateError};
+use crate::fact::{Mark, Role, Withdrawn};
+use crate::id::{FeedId, NodeKey, SeqNo};
+
+/// The certificates and withdrawals a node knows, under the root it was enrolled with.
+#[derive(Debug, Clone)]
+pub struct Roster {
+    root: VerifyingKey,
+    certificates: BTreeMap<NodeKey, Certificate>,
+    withdrawn: BTreeMap<NodeKey, BTreeMap<FeedId, SeqNo>>,
+}
+
+/// What may be done with an entry of a writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Enrolled: everything it writes stands.
+    Enrolled(Role),
+    /// Withdrawn: what it wrote up to this number stands, the rest goes to quarantine.
+    WithdrawnAbove(SeqNo, Role),
+    /// No certificate is known; it may arrive later.
+    Unknown,
+}
+
+impl Roster {
+    /// A roster that knows only the root.
+    #[must_use]
+    pub const fn new(root: VerifyingKey) -> Self {
+        Self { root, certificates: BTreeMap::new(), withdrawn: BTreeMap::new() }
+    }
+
+    /// The root key, pinned at enrolment.
+    #[must_use]
+    pub const fn root(&self) -> &VerifyingKey {
+        &self.root
+    }
+
+    /// Learns a certificate; of two for one node the higher serial holds. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// [`CertificateError`] when the root did not sign it. Expiry is no reason: what was written in time stands.
+    pub fn enrol(&mut self, bytes: &[u8]) -> Result<(Certificate, bool), CertificateError> {
+        let certificate = Certificate::open(bytes, &self.root)?;
+        let newer = self.certificates.get(&certificate.node).is_none_or(|held| held.serial < certificate.serial);
+        if newer {
+            self.certificates.insert(certificate.node, certificate.clone());
+        }
+        Ok((certificate, newer))
+    }
+
+    /// Learns a withdrawal. Repeated withdrawals only ever narrow what stands.
+    pub fn withdraw(&mut self, fact: &Withdrawn) {
+        let marks = fact.marks.iter().map(|Mark { feed, seq }| (*feed, *seq)).collect::<BTreeMap<_, _>>();
+        match self.withdrawn.get_mut(&fact.node) {
+            None => {
+                self.withdrawn.insert(fact.node, marks);
+            }
+            Some(held) => {
+                held.retain(|feed, seq| {
+                    marks.get(feed).is_some_and(|mark| {
+                        *seq = (*seq).min(*mark);
+                        true
+                    })
+                });
+            }
+        }
+    }
+
+    /// The certificate held for a node.
+    #[must_use]
+    pub fn certificate(&self, node: &NodeKey) -> Option<&Certificate> {
+        self.certificates.get(node)
+    }
+
+    /// All certificates held.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.certificates.values()
+    }
+
+    /// Whether a node was withdrawn.
+    #[must_use]
+    pub fn is_withdrawn(&self, node: &NodeKey) -> bool {
+        self.withdrawn.contains_key(node)
+    }
+
+    /// The role of a node, withdrawn or not.
+    #[must_use]
+    pub fn role(&self, node: &NodeKey) -> Option<Role> {
+        self.certificates.get(node).map(|certificate| certificate.role)
+    }
+
+    /// What people call a node: its name, or the beginning of its key.
+    #[must_use]
+    pub fn name(&self, node: &NodeKey) -> String {
+        let short = || node.to_string().chars().take(8).collect();
+        self.certificates.get(node).map_or_else(short, |certificate| certificate.name.to_string())
+    }
+
+    /// What may be done with entries of a feed of a writer.
+    #[must_use]
+    pub fn standing(&self, writer: &NodeKey, feed: &FeedId) -> Standing {
+        let Some(certificate) = self.certificates.get(writer) else { return Standing::Unknown };
+        match self.withdrawn.get(writer) {
+            None => Standing::Enrolled(certificate.role),
+            Some(marks) => Standing::WithdrawnAbove(marks.get(feed).copied().unwrap_or_default(), certificate.role),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::fact::Remark;
+    use crate::id::Lane;
+    use crate::text::Text;
+
+    fn enrolled(serial: u32, name: &str, roster: &mut Roster, root: &SigningKey) {
+        let node = NodeKey([5; 32]);
+        let name = Text::new(name).unwrap();
+        let certificate = Certificate { node, role: Role::Site, name, lane: Lane(1), serial, from: 0, until: 9 };
+        roster.enrol(&certificate.sign(root)).unwrap();
+    }
+
+    #[test]
+    fn the_higher_serial_holds_in_whatever_order_they_arrive() {
+        let root = SigningKey::from_bytes(&[1; 32]);
+        let (mut one, mut other) = (Roster::new(root.verifying_key()), Roster::new(root.verifying_key()));
+        enrolled(1, "old", &mut one, &root);
+        enrolled(2, "new", &mut one, &root);
+        enrolled(2, "new", &mut other, &root);
+        enrolled(1, "old", &mut other, &root);
+        assert_eq!(one.name(&NodeKey([5; 32])), "new");
+        assert_eq!(one.certificate(&NodeKey([5; 32])), other.certificate(&NodeKey([5; 32])));
+    }
+
+    #[test]
+    fn what_a_withdrawn_node_wrote_up_to_the_mark_stands() {
+        let root = SigningKey::from_bytes(&[1; 32]);
+        let mut roster = Roster::new(root.verifying_key());
+        let (node, feed) = (NodeKey([5; 32]), FeedId([1; 16]));
+        assert_eq!(roster.standing(&node, &feed), Standing::Unknown);
+        enrolled(1, "site", &mut roster, &root);
+        assert_eq!(roster.standing(&node, &feed), Standing::Enrolled(Role::Site));
+        let withdrawn =
+            |seq| Withdrawn { node, marks: vec![Mark { feed, seq: SeqNo(seq) }], reason: Remark::default() };
+        roster.withdraw(&withdrawn(8));
+        roster.withdraw(&withdrawn(9));
+        assert_eq!(roster.standing(&node, &feed), Standing::WithdrawnAbove(SeqNo(8), Role::Site));
+        assert_eq!(roster.standing(&node, &FeedId([2; 16])), Standing::WithdrawnAbove(SeqNo(0), Role::Site));
+    }
+}
