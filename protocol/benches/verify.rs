@@ -1,5 +1,7 @@
 //! What verifying a code costs beside the signature itself: the whole may take 1.15 times a bare verification.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark without its vectors shall fail")]
+
 use divan::{Bencher, black_box};
 use ed25519_dalek::SigningKey;
 use swabmesh_protocol::cbor::{self, Order};
