@@ -11,11 +11,15 @@
 
 pub mod cbor;
 pub mod chunk;
+pub mod command;
 pub mod entry;
 pub mod fact;
 pub mod id;
+pub mod io;
 pub mod limits;
+pub mod merge;
 pub mod sensitive;
 pub mod text;
 pub mod time;
+pub mod tube;
 pub mod view;
