@@ -18,6 +18,7 @@ pub mod id;
 pub mod io;
 pub mod limits;
 pub mod merge;
+pub mod project;
 pub mod sensitive;
 pub mod text;
 pub mod time;
