@@ -14,8 +14,9 @@ pub struct RequestId(pub u64);
 pub struct LinkId(pub u64);
 
 /// Place of a chunk in this store's own arrival order; the first is 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Arrival(pub u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, minicbor::Encode, minicbor::Decode)]
+#[cbor(transparent)]
+pub struct Arrival(#[n(0)] pub u64);
 
 /// Everything that can happen to a node.
 #[derive(Debug)]

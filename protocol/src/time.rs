@@ -58,9 +58,10 @@ pub struct Now {
 /// Never decreases along a feed, and exceeds every stamp its writer had seen; order between entries comes
 /// from feeds and from this, never from a wall clock alone. Source: Kulkarni et al., "Logical Physical
 /// Clocks", 2014.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct Stamp(pub u64);
+#[cbor(transparent)]
+pub struct Stamp(#[n(0)] pub u64);
 
 impl Stamp {
     /// Bits below the milliseconds.
