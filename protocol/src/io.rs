@@ -110,6 +110,13 @@ pub enum Output {
         /// Whether we wrote it: kept twice until receipted.
         own: bool,
     },
+    /// Append a certificate to the journal, before any chunk of its node; nothing waits for it.
+    ///
+    /// Without it a restart could meet a chunk of that node and not know who wrote it.
+    Keep {
+        /// As the root signed it.
+        certificate: Vec<u8>,
+    },
     /// Read, and answer with [`Input::Loaded`].
     Load {
         /// Correlates the answer.

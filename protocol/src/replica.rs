@@ -70,8 +70,8 @@ pub struct Identity {
 pub struct Held {
     /// The head of every feed.
     pub heads: Vec<Head>,
-    /// Facts that change what the node accepts, oldest first, with their writers.
-    pub control: Vec<(EntryId, NodeKey, Fact)>,
+    /// Facts that change what the node accepts, oldest first; their writers' roles were checked when they came.
+    pub control: Vec<Fact>,
     /// Documents of the root that came with the enrolment: trust list, policy, certificates.
     pub signed: Signed,
     /// How far peers' arrival orders were seen.
@@ -230,8 +230,8 @@ impl Replica {
             sign_at: Some(Mono::default()),
             outputs: VecDeque::new(),
         };
-        for (entry, writer, fact) in held.control {
-            replica.apply_control(entry, &writer, &fact);
+        for fact in &held.control {
+            replica.take_effect(fact);
         }
         Ok(replica)
     }
@@ -334,7 +334,9 @@ impl Replica {
                     return;
                 }
                 // It opened under our root just now, so it enrols.
-                let _ = self.control.roster.enrol(&hello.certificate);
+                if self.control.roster.enrol(&hello.certificate).is_ok_and(|(_, newer)| newer) {
+                    self.outputs.push_back(Output::Keep { certificate: hello.certificate.to_vec() });
+                }
                 self.outputs.push_back(Output::Admit { link, peer });
                 self.exchange.welcome(now, link, hello, certificate, &self.tips.durable);
                 self.unpark(now, peer);
@@ -480,6 +482,14 @@ impl Replica {
             self.outputs.push_back(Output::Notice(Notice::AboveRole { entry }));
             return Effect::None;
         }
+        let effect = self.take_effect(fact);
+        if effect == Effect::NotOfTheRoot {
+            self.outputs.push_back(Output::Notice(Notice::AboveRole { entry }));
+        }
+        effect
+    }
+
+    fn take_effect(&mut self, fact: &Fact) -> Effect {
         let effect = self.control.apply(fact);
         match &effect {
             Effect::Withdrawn(peer) => {
@@ -490,8 +500,7 @@ impl Replica {
                     self.outputs.push_back(Output::Release { through });
                 }
             }
-            Effect::NotOfTheRoot => self.outputs.push_back(Output::Notice(Notice::AboveRole { entry })),
-            Effect::Enrolled(_) | Effect::None => {}
+            Effect::Enrolled(_) | Effect::None | Effect::NotOfTheRoot => {}
         }
         effect
     }

@@ -75,7 +75,7 @@ pub(super) fn apply<V: View>(
         Fact::SealKey(SealKey { day, .. }) => {
             batch.put(Table::Control, key(SEAL_KEY, &[&day.to_be_bytes(), &place]), value(id, entry));
         }
-        Fact::Status(Status { list, revoked, .. }) if revoked.is_empty() => {
+        Fact::Status(Status { list, set, .. }) if set.is_empty() => {
             keep(batch, key(STATUS_SIGN, &[&list.to_be_bytes()]), value(id, entry), newest)?;
         }
         Fact::Status(Status { list, .. }) => {
