@@ -162,7 +162,7 @@ fn one_writer_cannot_push_another_out_of_a_document() {
 #[test]
 fn control_keeps_the_newest_list_and_every_certificate() {
     let mut authority = Writer::new(AUTHORITY);
-    let status = |revoked| Status { list: 7, bits: 9, issued_at: 1, revoked };
+    let status = |revoked| Status { list: 7, bits: 9, issued_at_s: 1, set: revoked };
     let facts: [Fact; 9] = [
         Enrolled { certificate: ByteVec::from(vec![1]) }.into(),
         Trust { list: ByteVec::from(vec![1]) }.into(),

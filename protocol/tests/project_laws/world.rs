@@ -260,7 +260,7 @@ impl Saying {
             }
             12 => {
                 let revoked = if self.choice == 0 { Vec::new() } else { vec![u32::from(self.choice)] };
-                Status { list: u32::from(self.tube), bits: 1_000, issued_at: self.at_ms / 1_000, revoked }.into()
+                Status { list: u32::from(self.tube), bits: 1_000, issued_at_s: self.at_ms / 1_000, set: revoked }.into()
             }
             13 => Receipt { marks: vec![Mark { feed: feed(self.other.0), seq: SeqNo(self.other.1) }] }.into(),
             14 if self.choice == 0 => {
