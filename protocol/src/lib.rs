@@ -10,6 +10,7 @@
 //! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
 
 pub mod cbor;
+pub mod document;
 pub mod id;
 pub mod limits;
 pub mod sensitive;

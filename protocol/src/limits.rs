@@ -6,6 +6,12 @@ pub const BARCODE_CHARS_MAX: usize = 32;
 /// Characters of a code's text, prefix included. Source: code-format check 4.
 pub const CODE_CHARS_MAX: usize = 1_024;
 
+/// Characters of a document number or a machine-readable zone as entered, spaces and line ends included.
+pub const DOCUMENT_CHARS_MAX: usize = 160;
+
+/// Bytes sealed to one reader before encryption: the details of one person, or a key.
+pub const SEALED_PLAIN_BYTES_MAX: usize = 1_024;
+
 /// Bytes of one fact. With its envelope it must fit a page of the store.
 pub const FACT_BYTES_MAX: usize = 3_072;
 
