@@ -7,17 +7,20 @@ use clap::Subcommand;
 use crate::Outcome;
 
 mod code;
+mod document;
 
 /// What `swabmesh` can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Code(code::Arguments),
+    Document(document::Arguments),
 }
 
 impl Command {
     pub(crate) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         match self {
             Self::Code(arguments) => arguments.run(out),
+            Self::Document(arguments) => arguments.run(out),
         }
     }
 }
