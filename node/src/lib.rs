@@ -1,1 +1,3 @@
-//! x
+//! A swabmesh node: what surrounds the core with disk, network and pages.
+
+pub mod store;
