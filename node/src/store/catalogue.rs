@@ -68,17 +68,16 @@ impl Catalogue {
     /// Gives the number deleted. The last segment stays. Only from the front, so that a hole in the
     /// numbers always means damage.
     pub(super) fn retire(&self, journal: &Path, indexed: Arrival, released: Arrival) -> io::Result<u64> {
-        let (go, start) = {
+        let go: Vec<Segment> = {
             let segments = self.lock();
             let free = |segment: &&Segment| segment.last <= indexed && segment.own_last <= released;
-            let count = segments.iter().take(segments.len().saturating_sub(1)).take_while(free).count();
-            let go: Vec<PathBuf> = segments.iter().take(count).map(|segment| segment.path.clone()).collect();
-            (go, segments.get(count).map(|segment| segment.first))
+            segments.iter().take(segments.len().saturating_sub(1)).take_while(free).cloned().collect()
         };
-        let Some(start) = start.filter(|_| !go.is_empty()) else { return Ok(0) };
+        // Not the first number kept: those between the two were skipped and belong to no frame.
+        let Some(start) = go.last().map(|segment| segment.last.next()) else { return Ok(0) };
         write_start(journal, start)?;
-        for path in &go {
-            match fs::remove_file(path) {
+        for segment in &go {
+            match fs::remove_file(&segment.path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => self.lock().pop_front(),
             };

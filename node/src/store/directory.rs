@@ -36,8 +36,6 @@ pub(super) struct Directory {
 pub(super) struct Found {
     pub(super) directory: Directory,
     pub(super) epoch: u64,
-    /// The store was created by this call.
-    pub(super) created: bool,
     /// The stored epoch could not be read; `epoch` is the new one.
     pub(super) epoch_renewed: bool,
 }
@@ -61,7 +59,7 @@ impl Directory {
             replace_file(&format, format!("{FORMAT_NAME}{FORMAT}\n").as_bytes()).map_err(OpenError::at(format))?;
         }
         let epoch_renewed = stored.is_none() && !created;
-        Ok(Found { directory, epoch: stored.unwrap_or(new_epoch), created, epoch_renewed })
+        Ok(Found { directory, epoch: stored.unwrap_or(new_epoch), epoch_renewed })
     }
 
     pub(super) fn journal(&self) -> PathBuf {
@@ -175,16 +173,16 @@ mod tests {
     fn a_store_keeps_its_epoch_and_a_damaged_identity_gets_the_new_one() {
         let dir = tempfile::tempdir().unwrap();
         let found = Directory::open(dir.path(), 7).unwrap();
-        assert!((found.epoch, found.created, found.epoch_renewed) == (7, true, false));
+        assert!((found.epoch, found.epoch_renewed) == (7, false));
         drop(found);
         let found = Directory::open(dir.path(), 8).unwrap();
-        assert!((found.epoch, found.created, found.epoch_renewed) == (7, false, false));
+        assert!((found.epoch, found.epoch_renewed) == (7, false));
         let identity = found.directory.identity();
         drop(found);
         let text = fs::read_to_string(&identity).unwrap();
         fs::write(&identity, text.replace("0007", "0017")).unwrap();
         let found = Directory::open(dir.path(), 9).unwrap();
-        assert!((found.epoch, found.created, found.epoch_renewed) == (9, false, true));
+        assert!((found.epoch, found.epoch_renewed) == (9, true));
     }
 
     #[test]
@@ -200,7 +198,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         drop(Directory::open(dir.path(), 1).unwrap());
         fs::remove_file(dir.path().join("format")).unwrap();
-        assert!(Directory::open(dir.path(), 2).unwrap().created);
+        assert_eq!(Directory::open(dir.path(), 2).unwrap().epoch, 2);
     }
 
     #[test]
