@@ -1,5 +1,12 @@
 //! What a store promises its caller, on real files.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "what a test calls is part of the test"
+)]
+
 #[path = "store/fixture.rs"]
 mod fixture;
 
@@ -12,7 +19,8 @@ use proptest::prelude::*;
 use swabmesh_node::store::Store;
 use swabmesh_node::store::error::{OpenError, StoreError};
 use swabmesh_node::store::frame::{Arrival, FrameKind, PAYLOAD_BYTES_MAX};
-use swabmesh_node::store::index::{KEY_BYTES_MAX, KeyRange, Order, Table, VALUE_BYTES_MAX, Write};
+use swabmesh_node::store::index::{VALUE_BYTES_MAX, Write};
+use swabmesh_node::store::key::{KEY_BYTES_MAX, KeyRange, Order, Table};
 use swabmesh_node::store::options::StoreOptions;
 use swabmesh_node::store::recovery::IndexFound;
 

@@ -1,5 +1,12 @@
 //! A failing disk: every start succeeds, and says what is gone.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "what a test calls is part of the test"
+)]
+
 #[path = "store/fixture.rs"]
 mod fixture;
 

@@ -1,5 +1,12 @@
 //! A full disk: new work is refused with a reason, nothing acknowledged is lost, and it goes on by itself.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "what a test calls is part of the test"
+)]
+
 #[path = "store/fixture.rs"]
 mod fixture;
 

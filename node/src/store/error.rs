@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::frame::PAYLOAD_BYTES_MAX;
-use super::index::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use super::index::VALUE_BYTES_MAX;
+use super::key::KEY_BYTES_MAX;
 
 /// Why a store does not open. Nothing on the disk was changed, and the text tells the operator what to do.
 #[derive(Debug, thiserror::Error)]

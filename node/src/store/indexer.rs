@@ -3,10 +3,12 @@
 //! An index that fails is opened again, and everything since its last checkpoint is applied again from
 //! memory, so a job is late but never skipped: a later one would otherwise claim it was done.
 
+use std::io;
 use std::mem;
 use std::time::Duration;
 
 use super::IndexDone;
+use super::directory::is_full;
 use super::error::StoreError;
 use super::frame::Arrival;
 use super::health::{count, mark, raise};
@@ -185,8 +187,9 @@ impl Indexer<'_> {
 
     fn explain(&self, fault: &Fault) -> StoreError {
         match fault {
-            Fault::Io(error) => StoreError::index(std::io::Error::new(error.kind(), error.to_string())),
-            Fault::Broken(reason) => StoreError::index(std::io::Error::other(reason.clone())),
+            Fault::Io(error) if is_full(error) => self.shared.full(),
+            Fault::Io(error) => StoreError::index(io::Error::new(error.kind(), error.to_string())),
+            Fault::Broken(reason) => StoreError::index(io::Error::other(reason.clone())),
         }
     }
 }

@@ -64,6 +64,11 @@ impl Shared {
         }
     }
 
+    /// What to tell callers after the system said that there is no room, whatever it said before.
+    pub(super) fn full(&self) -> StoreError {
+        StoreError::Full { free: free_bytes(&self.dir).unwrap_or(0), floor: self.options.floor_bytes }
+    }
+
     pub(super) fn health(&self) -> StoreHealth {
         let (journal_segments, journal_bytes) = self.catalogue.size();
         let frames = self.frames.depth();

@@ -1,8 +1,6 @@
 //! The journal thread: everything that waits becomes durable with one sync, then its callers hear of it.
 
-use std::io;
-
-use super::directory::{free_bytes, is_full};
+use super::directory::is_full;
 use super::error::StoreError;
 use super::frame::{Arrival, HEADER_BYTES};
 use super::health::{count, raise};
@@ -30,7 +28,9 @@ fn persist(shared: &Shared, journal: &mut Journal, group: &[Pending]) -> Result<
     let bytes: usize = group.iter().map(|pending| HEADER_BYTES + pending.payload.len()).sum();
     let written = shared.check_room(u64::try_from(bytes).unwrap_or(u64::MAX)).and_then(|()| {
         let frames = group.iter().map(|pending| (pending.kind, pending.payload.as_slice()));
-        journal.append(&shared.catalogue, frames).map_err(|error| explain(shared, error))
+        journal
+            .append(&shared.catalogue, frames)
+            .map_err(|error| if is_full(&error) { shared.full() } else { StoreError::journal(error) })
     });
     match &written {
         Ok(_) => {
@@ -42,13 +42,4 @@ fn persist(shared: &Shared, journal: &mut Journal, group: &[Pending]) -> Result<
         Err(_) => count(&shared.meters.frames_failed, frames),
     }
     written
-}
-
-/// A full disk is the operator's to mend, whatever `statvfs` said before.
-fn explain(shared: &Shared, error: io::Error) -> StoreError {
-    if is_full(&error) {
-        StoreError::Full { free: free_bytes(&shared.dir).unwrap_or(0), floor: shared.options.floor_bytes }
-    } else {
-        StoreError::journal(error)
-    }
 }

@@ -7,7 +7,8 @@ use std::sync::mpsc::sync_channel;
 
 use swabmesh_node::store::error::StoreError;
 use swabmesh_node::store::frame::{Arrival, FrameKind};
-use swabmesh_node::store::index::{Table, Write};
+use swabmesh_node::store::index::Write;
+use swabmesh_node::store::key::Table;
 use swabmesh_node::store::options::StoreOptions;
 use swabmesh_node::store::{Opened, Store};
 
