@@ -1,3 +1,4 @@
-//! A swabmesh node around the core: store, network, pages and pictures.
+//! A swabmesh node: what surrounds the core with disk, network, pages and pictures.
 
 pub mod picture;
+pub mod store;
