@@ -154,7 +154,9 @@ async fn another_node_at_a_peers_address_is_not_linked() {
 
 #[tokio::test]
 async fn another_protocol_on_the_port_is_refused_and_counted() {
-    let mut node = TestNode::start(1).await;
+    let mut brief = config(1);
+    brief.times.handshake_max = Duration::from_secs(1);
+    let mut node = TestNode::start_with(brief, 64).await;
     let port = node.address.to_string().rsplit('/').next().unwrap().parse::<u16>().unwrap();
     let mut scan = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     scan.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();

@@ -37,7 +37,8 @@ async fn exchange(node: &mut TestNode, link: LinkId, count: u32) {
     let (mut sent, mut received) = (0, 0);
     send_some(&node.handle, link, &mut sent, count);
     while sent < count || received < count {
-        match timeout(DEADLINE, node.events.recv()).await.unwrap().unwrap() {
+        let event = timeout(DEADLINE, node.events.recv()).await;
+        match event.unwrap_or_else(|_| panic!("nothing after {sent} sent, {received} received")).unwrap() {
             NetworkEvent::Frame { link: on, bytes } if on == link => {
                 assert!(bytes == numbered(received), "frame {received} is another: {:?}", bytes.get(..4));
                 received += 1;

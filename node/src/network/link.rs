@@ -141,9 +141,19 @@ async fn transmit(
 ) -> Disconnect {
     let stall_max = shared.times.stall_max;
     let mut beat = Instant::now() + shared.times.heartbeat;
+    let mut owes_word = false;
     loop {
         let frame = tokio::select! {
             biased;
+            // Beside the rest: frames and heartbeats must go on while the upper layer is busy.
+            room = shared.events.reserve(), if owes_word => match room {
+                Ok(room) => {
+                    room.send(NetworkEvent::Writable { link });
+                    owes_word = false;
+                    continue;
+                }
+                Err(_) => return Disconnect::Shutdown,
+            },
             frame = waiting.next() => frame,
             () = sleep_until(beat) => Some(Vec::new()),
         };
@@ -172,10 +182,7 @@ async fn transmit(
             Err(FrameError::Stalled) => return Disconnect::SlowPeer,
             Err(FrameError::Ended | FrameError::Lost(_) | FrameError::Oversize { .. }) => return Disconnect::Lost,
         }
-        // Not waited for: our heartbeats must go on while the upper layer is busy. The next frame or heartbeat tries again.
-        if waiting.owes_word_of_room() && shared.events.try_send(NetworkEvent::Writable { link }).is_ok() {
-            waiting.room_announced();
-        }
+        owes_word |= waiting.take_word_of_room();
     }
 }
 

@@ -85,16 +85,13 @@ impl Waiting {
         self.fill.bytes.fetch_sub(bytes, Ordering::SeqCst);
     }
 
-    /// Whether a frame was turned away and there is room again: half of either bound.
-    pub(super) fn owes_word_of_room(&self) -> bool {
-        self.fill.refused.load(Ordering::SeqCst)
-            && self.frames.len() <= self.frames.max_capacity() / 2
+    /// Whether a frame was turned away and there is room again: half of either bound. True once for each time it is owed.
+    ///
+    /// Taken before the word is given: taken after, a frame turned away in between would wait for ever.
+    pub(super) fn take_word_of_room(&self) -> bool {
+        self.frames.len() <= self.frames.max_capacity() / 2
             && self.fill.bytes.load(Ordering::SeqCst) <= self.bytes_max / 2
-    }
-
-    /// Notes that room was announced.
-    pub(super) fn room_announced(&self) {
-        self.fill.refused.store(false, Ordering::SeqCst);
+            && self.fill.refused.swap(false, Ordering::SeqCst)
     }
 }
 
@@ -145,15 +142,14 @@ mod tests {
         for _ in 0..4 {
             outboxes.push(LINK, vec![0; 10]).unwrap();
         }
-        assert!(!waiting.owes_word_of_room());
+        assert!(!waiting.take_word_of_room());
         assert_eq!(refusal(&outboxes, 10), UnsentReason::Busy);
         for left in [false, true] {
             let frame = waiting.next().await.unwrap();
             waiting.left(frame.len());
-            assert_eq!(waiting.owes_word_of_room(), left);
+            assert_eq!(waiting.take_word_of_room(), left);
         }
-        waiting.room_announced();
-        assert!(!waiting.owes_word_of_room());
+        assert!(!waiting.take_word_of_room(), "given once");
     }
 
     #[tokio::test]
