@@ -6,7 +6,9 @@ mod support;
 use std::time::Duration;
 
 use support::{DEADLINE, TestNode, config, key};
-use swabmesh_node::network::{Disconnect, LinkId, NetworkConfig, NetworkEvent, RedialWaits};
+use swabmesh_node::network::{
+    Disconnect, LinkId, NetworkCommand, NetworkConfig, NetworkEvent, PeerAddress, RedialWaits,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,12 +17,13 @@ use tokio::time::Instant;
 
 /// A wire with a switch: while it is cut, bytes and new connections vanish and nobody is told.
 struct Wire {
-    port: u16,
     intact: watch::Sender<bool>,
 }
 
 impl Wire {
-    async fn to(port: u16) -> Self {
+    /// Puts a wire before `far` and makes `near` dial it.
+    async fn to(near: &TestNode, far: &TestNode) -> Self {
+        let port: u16 = far.address.to_string().rsplit('/').next().unwrap().parse().unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let own = listener.local_addr().unwrap().port();
         let (intact, switch) = watch::channel(true);
@@ -32,7 +35,9 @@ impl Wire {
                 tokio::spawn(copy(far_in, near_out, switch.clone()));
             }
         });
-        Self { port: own, intact }
+        let addresses = vec![format!("/ip4/127.0.0.1/tcp/{own}").parse().unwrap()];
+        near.command(NetworkCommand::Peers(vec![PeerAddress { addresses, ..far.peer() }])).await;
+        Self { intact }
     }
 }
 
@@ -70,11 +75,7 @@ async fn a_dead_wire_is_noticed_on_both_sides_and_used_again_when_it_heals() {
     let (mut one, mut other) = (TestNode::start_with(quick(1), 64).await, TestNode::start_with(quick(2), 64).await);
     one.roster([key(2)]).await;
     other.roster([key(1)]).await;
-    let port = other.address.to_string().rsplit('/').next().unwrap().parse().unwrap();
-    let wire = Wire::to(port).await;
-    let mut peer = other.peer();
-    peer.addresses = vec![format!("/ip4/127.0.0.1/tcp/{}", wire.port).parse().unwrap()];
-    one.command(swabmesh_node::network::NetworkCommand::Peers(vec![peer])).await;
+    let wire = Wire::to(&one, &other).await;
     let (here, there) = (one.connected().await, other.connected().await);
     wire.intact.send_replace(false);
     let ((why_here, took_here), (why_there, took_there)) =
@@ -87,6 +88,25 @@ async fn a_dead_wire_is_noticed_on_both_sides_and_used_again_when_it_heals() {
     one.handle.send(here, b"again".to_vec()).unwrap();
     assert_eq!(other.frame(there).await, b"again");
     assert_eq!((one.handle.figures().reconnects, other.handle.figures().reconnects), (1, 1));
+}
+
+/// A cut under load leaves a connection whose socket is full, which cannot be closed in order; it must not count against the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_cut_under_load_is_replaced_each_time_it_is_cut() {
+    let (mut one, mut other) = (TestNode::start_with(quick(1), 64).await, TestNode::start_with(quick(2), 64).await);
+    one.roster([key(2)]).await;
+    other.roster([key(1)]).await;
+    let wire = Wire::to(&one, &other).await;
+    for _ in 0..4 {
+        let (here, there) = (one.connected().await, other.connected().await);
+        wire.intact.send_replace(false);
+        let deadline = Instant::now() + DEADLINE;
+        let full = async { while one.handle.send(here, vec![5; 262_144]).is_ok() || one.handle.figures().busy == 0 {} };
+        tokio::time::timeout_at(deadline, full).await.unwrap();
+        assert_eq!(one.disconnected(here).await, Disconnect::Silent);
+        assert_eq!(other.disconnected(there).await, Disconnect::Silent);
+        wire.intact.send_replace(true);
+    }
 }
 
 #[tokio::test]
