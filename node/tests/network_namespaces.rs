@@ -2,12 +2,21 @@
 //!
 //! Needs root, `ip` and `nft`; without them the test says so and passes. Takes a minute or two: it waits for real timeouts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking, and looks for one event among all"
+)]
+
 #[path = "network_support/namespaces.rs"]
 mod namespaces;
 #[path = "network_support/node.rs"]
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -55,6 +64,11 @@ impl Host {
         Self { child, said }
     }
 
+    /// Makes the host send as much as its link takes.
+    fn load(&self) {
+        self.child.stdin.as_ref().unwrap().write_all(b"load\n").unwrap();
+    }
+
     /// Waits until the host says `what`, and returns how long that took.
     fn says(&self, what: &str, since: Instant, within: Duration) -> Duration {
         let mut heard = Vec::new();
@@ -97,6 +111,12 @@ fn hosts_find_each_other_notice_a_silent_cut_and_use_the_healed_link() {
     lab.heal();
     println!("healed link used after {:?}", both("connected", Instant::now(), HEALED_MAX));
 
+    lab.cut();
+    hosts.iter().for_each(Host::load);
+    println!("cut under load noticed after {:?}", both("disconnected silent", Instant::now(), NOTICED_MAX));
+    lab.heal();
+    println!("healed link used after {:?}", both("connected", Instant::now(), HEALED_MAX));
+
     lab.cable(false);
     println!("pulled cable noticed after {:?}", both("disconnected", Instant::now(), NOTICED_MAX));
     lab.cable(true);
@@ -108,8 +128,11 @@ fn hosts_find_each_other_notice_a_silent_cut_and_use_the_healed_link() {
 #[ignore = "the role of a host in the test above, which starts it"]
 fn role_of_a_host() {
     let number: u32 = std::env::var(HOST).expect("started by the test above").parse().unwrap();
-    thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    let (order, mut orders) = tokio::sync::mpsc::channel(1);
+    thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            let _ = order.blocking_send(line);
+        }
         std::process::exit(0);
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -120,16 +143,32 @@ fn role_of_a_host() {
         config.open_probation = false;
         let mut node = TestNode::start_with(config, 64).await;
         node.roster([key(1), key(2)]).await;
-        while let Some(event) = node.events.recv().await {
+        let mut last = None;
+        loop {
+            let event = tokio::select! {
+                Some(event) = node.events.recv() => event,
+                Some(_) = orders.recv() => {
+                    // The writer takes some, so a full queue is not yet a full socket; a thousand times is.
+                    for link in std::iter::repeat_n(last, 1_000).flatten() {
+                        let _ = node.handle.send(link, vec![7; 65_536]);
+                        tokio::task::yield_now().await;
+                    }
+                    continue;
+                }
+            };
             match event {
                 NetworkEvent::Sighted { peer, address } => {
                     println!("{MARK}sighted {peer} {address}");
                     let peer = PeerAddress { key: Some(peer), addresses: vec![address], kind: PeerKind::Lan };
                     node.command(NetworkCommand::Peers(vec![peer])).await;
                 }
-                NetworkEvent::Connected { link, .. } => println!("{MARK}connected {}", link.0),
+                NetworkEvent::Connected { link, .. } => {
+                    last = Some(link);
+                    println!("{MARK}connected {}", link.0);
+                }
                 NetworkEvent::Disconnected { reason, .. } => println!("{MARK}disconnected {reason}"),
                 NetworkEvent::DialFailed { failure, .. } => println!("{MARK}dial failed {failure}"),
+                NetworkEvent::Frame { .. } | NetworkEvent::Writable { .. } => {}
                 event => println!("{MARK}other {event:?}"),
             }
         }

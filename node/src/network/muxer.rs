@@ -131,3 +131,42 @@ impl<C: AsyncRead + AsyncWrite + Unpin> OutboundConnectionUpgrade<C> for Yamux {
         ready(Ok(muxer(connection, yamux::Mode::Client)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A connection whose other end neither takes nor gives a byte.
+    struct Dead;
+
+    impl AsyncRead for Dead {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Dead {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dead_connection_is_closed_all_the_same() {
+        let mut muxer = muxer(Dead, yamux::Mode::Client);
+        let closed = timeout(CLOSE_MAX * 5, poll_fn(|cx| Pin::new(&mut muxer).poll_close(cx))).await;
+        assert_eq!(closed.expect("closing hangs").unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}
