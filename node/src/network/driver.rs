@@ -22,8 +22,11 @@ use super::streams::{Opening, StreamEvent};
 use super::transport::{Behaviours, BehavioursEvent};
 use super::{LinkId, NetworkCommand, NetworkEvent, NetworkTimes};
 
-/// Hints waiting for room in the queue of events; more are counted and left out.
+/// Refusals and failed dials waiting for room in the queue of events; more are counted and left out.
 const HINTS_MAX: usize = 64;
+
+/// The same for sightings. A neighbour is reported once until its answer expires, so these get more room.
+const SIGHTINGS_MAX: usize = 256;
 
 /// A connection whose stream is not open yet.
 #[derive(Debug)]
@@ -128,7 +131,7 @@ impl Driver {
     }
 
     fn admit(&mut self, link: LinkId) {
-        let Some((key, connection)) = self.links.get(link).map(|live| (live.key, live.connection)) else { return };
+        let Some(key) = self.links.get(link).map(|live| live.key) else { return };
         let gate = &mut self.swarm.behaviour_mut().gate;
         if gate.is_withdrawn(&key) {
             return;
@@ -136,7 +139,7 @@ impl Driver {
         if !gate.is_admitted(&key) {
             self.count_reconnect(key);
         }
-        self.swarm.behaviour_mut().gate.admit(key, connection);
+        self.swarm.behaviour_mut().gate.admit(key);
         self.links.admit(|of| *of == key);
     }
 
@@ -319,14 +322,14 @@ impl Driver {
         self.counters.change(|figures| figures.dials_failed += 1);
         self.dialer.failed(&attempt.target, Instant::now(), draw());
         let Attempt { target: _, key, addresses } = attempt;
-        self.hint(NetworkEvent::DialFailed { peer: key, addresses, failure });
+        self.hint(NetworkEvent::DialFailed { peer: key, addresses, failure }, HINTS_MAX);
     }
 
     fn on_sighted(&mut self, seen: Vec<(PeerId, Multiaddr)>) {
         for (peer, address) in seen {
             if let (Some(peer), Ok((address, _))) = (node_key(&peer), without_key(address)) {
                 self.dialer.sighted(peer, Instant::now());
-                self.hint(NetworkEvent::Sighted { peer, address });
+                self.hint(NetworkEvent::Sighted { peer, address }, SIGHTINGS_MAX);
             }
         }
     }
@@ -345,11 +348,11 @@ impl Driver {
 
     fn refuse(&mut self, peer: Option<NodeKey>, address: Option<Multiaddr>, reason: Refusal) {
         self.counters.refused(reason);
-        self.hint(NetworkEvent::Refused { peer, address, reason });
+        self.hint(NetworkEvent::Refused { peer, address, reason }, HINTS_MAX);
     }
 
-    fn hint(&mut self, hint: NetworkEvent) {
-        if self.hints.len() < HINTS_MAX {
+    fn hint(&mut self, hint: NetworkEvent, waiting_max: usize) {
+        if self.hints.len() < waiting_max {
             self.hints.push_back(hint);
         } else {
             self.counters.change(|figures| figures.hints_dropped += 1);

@@ -1,6 +1,6 @@
 //! Who may connect. First in the list of behaviours, so that nothing of the others reaches a key it refuses.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
@@ -24,13 +24,13 @@ pub(super) struct Gate {
     withdrawn: BTreeSet<NodeKey>,
     open_probation: bool,
     probation_max: usize,
-    on_probation: HashSet<ConnectionId>,
+    on_probation: HashMap<ConnectionId, NodeKey>,
 }
 
 impl Gate {
     pub(super) fn new(open_probation: bool, probation_max: usize) -> Self {
         let (roster, withdrawn) = (BTreeSet::new(), BTreeSet::new());
-        Self { roster, withdrawn, open_probation, probation_max, on_probation: HashSet::new() }
+        Self { roster, withdrawn, open_probation, probation_max, on_probation: HashMap::new() }
     }
 
     pub(super) fn is_admitted(&self, key: &NodeKey) -> bool {
@@ -43,13 +43,14 @@ impl Gate {
 
     pub(super) fn set_roster(&mut self, roster: BTreeSet<NodeKey>) {
         self.withdrawn.retain(|key| !roster.contains(key));
+        self.on_probation.retain(|_, key| !roster.contains(key));
         self.roster = roster;
     }
 
-    /// Adds the key of a stranger that proved itself on `connection`.
-    pub(super) fn admit(&mut self, key: NodeKey, connection: ConnectionId) {
+    /// Adds the key of a stranger that proved itself.
+    pub(super) fn admit(&mut self, key: NodeKey) {
         self.roster.insert(key);
-        self.on_probation.remove(&connection);
+        self.on_probation.retain(|_, stranger| *stranger != key);
     }
 
     pub(super) fn withdraw(&mut self, key: NodeKey) {
@@ -111,8 +112,8 @@ impl NetworkBehaviour for Gate {
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         if let FromSwarm::ConnectionEstablished(ConnectionEstablished { peer_id, connection_id, .. }) = event {
-            if !node_key(&peer_id).is_some_and(|key| self.is_admitted(&key)) {
-                self.on_probation.insert(connection_id);
+            if let Some(stranger) = node_key(&peer_id).filter(|key| !self.is_admitted(key)) {
+                self.on_probation.insert(connection_id, stranger);
             }
         } else if let FromSwarm::ConnectionClosed(ConnectionClosed { connection_id, .. }) = event {
             self.on_probation.remove(&connection_id);
@@ -135,6 +136,7 @@ mod tests {
 
     const KNOWN: NodeKey = NodeKey([1; 32]);
     const STRANGER: NodeKey = NodeKey([2; 32]);
+    const OTHER: NodeKey = NodeKey([3; 32]);
 
     fn check(gate: &Gate, key: NodeKey) -> Result<(), Refusal> {
         gate.check(&peer_id(&key).unwrap())
@@ -148,11 +150,11 @@ mod tests {
         assert_eq!(check(&gate, STRANGER), Err(Refusal::Unknown));
         gate.open_probation = true;
         assert_eq!(check(&gate, STRANGER), Ok(()));
-        gate.on_probation.insert(ConnectionId::new_unchecked(7));
+        gate.on_probation.insert(ConnectionId::new_unchecked(7), OTHER);
         assert_eq!(check(&gate, STRANGER), Err(Refusal::ProbationFull));
         assert_eq!(check(&gate, KNOWN), Ok(()), "strangers do not take the place of admitted nodes");
-        gate.admit(STRANGER, ConnectionId::new_unchecked(7));
-        assert_eq!(check(&gate, STRANGER), Ok(()));
+        gate.admit(OTHER);
+        assert_eq!(check(&gate, STRANGER), Ok(()), "an admitted stranger makes room for the next");
     }
 
     #[test]
