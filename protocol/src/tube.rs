@@ -72,7 +72,8 @@ pub struct Document {
     history: History,
     /// Hash of each change, in the order of derivation.
     hashes: Vec<ChangeHash>,
-    automerge: Automerge,
+    /// Absent when the document was given up.
+    automerge: Option<Automerge>,
     health: Health,
 }
 
@@ -85,7 +86,7 @@ impl Document {
             subject,
             facts: BTreeMap::new(),
             hashes: Vec::new(),
-            automerge: empty(),
+            automerge: Some(empty()),
             health: Health::Whole,
         };
         document.apply(facts, is_held);
@@ -95,11 +96,10 @@ impl Document {
     /// Takes further facts, and whatever was held back and now is not. The same fact twice is taken once.
     pub fn apply(&mut self, facts: impl IntoIterator<Item = DocumentFact>, is_held: IsHeld<'_>) {
         let mut new = Vec::new();
+        let mut keys = Vec::new();
         for said in facts {
-            if key::concerns(&said, &self.subject)
-                && self.health != Health::TooMany
-                && !self.facts.contains_key(&said.id)
-            {
+            key::written(&said, &self.subject, &mut keys);
+            if !keys.is_empty() && self.health != Health::TooMany && !self.facts.contains_key(&said.id) {
                 new.push(said.id);
                 self.facts.insert(said.id, said);
                 if self.facts.len() > DOCUMENT_FACTS_MAX {
@@ -117,7 +117,7 @@ impl Document {
 
     fn advance(&mut self, new: Vec<EntryId>, is_held: IsHeld<'_>) -> Result<(), history::OutOfOrder> {
         let Self { facts, history, hashes, .. } = self;
-        let mut automerge = std::mem::replace(&mut self.automerge, empty());
+        let taken = self.automerge.take();
         // The last defence: automerge 0.12 has panics (store-crdt study). None is known for changes built here,
         // but facts may be hostile, and one tube must not stop the node. What was half changed is dropped.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -127,14 +127,12 @@ impl Document {
                 hashes.push(change.hash());
                 changes.push(change);
             })?;
-            Ok(if changes.is_empty() {
-                Some(automerge)
-            } else {
-                automerge.apply_changes(changes).ok().map(|()| automerge)
-            })
+            let mut automerge = taken.unwrap_or_else(empty);
+            let applied = if changes.is_empty() { Ok(()) } else { automerge.apply_changes(changes) };
+            Ok(applied.ok().map(|()| automerge))
         }));
         match outcome {
-            Ok(Ok(Some(automerge))) => self.automerge = automerge,
+            Ok(Ok(Some(automerge))) => self.automerge = Some(automerge),
             Ok(Err(out_of_order)) => return Err(out_of_order),
             Ok(Ok(None)) | Err(_) => self.give_up(Health::Damaged),
         }
@@ -144,7 +142,7 @@ impl Document {
     fn clear(&mut self) {
         self.history = History::new(self.subject.clone());
         self.hashes = Vec::new();
-        self.automerge = empty();
+        self.automerge = None;
     }
 
     fn give_up(&mut self, health: Health) {
@@ -176,7 +174,8 @@ impl Document {
     /// Hashes of the newest changes, rising. Equal facts give equal heads on every replica.
     #[must_use]
     pub fn heads(&self) -> Vec<[u8; 32]> {
-        self.automerge.get_heads().into_iter().map(|head| head.0).collect()
+        let heads = self.automerge.as_ref().map(Automerge::get_heads).unwrap_or_default();
+        heads.into_iter().map(|head| head.0).collect()
     }
 
     /// SHA-256 over the heads, rising, 32 bytes each: what two replicas compare.
@@ -193,7 +192,8 @@ impl Document {
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
         let derived = self.facts.values().filter(|said| self.history.is_derived(said.id));
-        Self::build(self.subject.clone(), derived.cloned(), &|_| true).automerge.save()
+        let afresh = Self::build(self.subject.clone(), derived.cloned(), &|_| true);
+        afresh.automerge.unwrap_or_else(empty).save()
     }
 
     /// A fact that is in the document.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{ObjId, ROOT, ReadDoc};
+use automerge::{Automerge, ObjId, ROOT, ReadDoc};
 use serde::Serialize;
 
 use super::history::OpName;
@@ -56,8 +56,9 @@ pub(super) struct Claims(BTreeMap<Key, Vec<Claim>>);
 impl Claims {
     /// Reads all keys, with concurrent values, from the automerge document.
     pub(super) fn read(document: &Document) -> Self {
-        let keys = document.automerge.keys(ROOT);
-        let keyed = keys.filter_map(|name| Some((name.parse().ok()?, standing(document, &name))));
+        let Some(automerge) = &document.automerge else { return Self::default() };
+        let keys = automerge.keys(ROOT);
+        let keyed = keys.filter_map(|name| Some((name.parse().ok()?, standing(document, automerge, &name))));
         Self(keyed.collect())
     }
 
@@ -91,8 +92,8 @@ fn differ(claims: &[Claim]) -> bool {
     claims.first().is_some_and(|first| claims.iter().any(|claim| claim.value != first.value))
 }
 
-fn standing(document: &Document, key: &str) -> Vec<Claim> {
-    let values = document.automerge.get_all(ROOT, key).unwrap_or_default();
+fn standing(document: &Document, automerge: &Automerge, key: &str) -> Vec<Claim> {
+    let values = automerge.get_all(ROOT, key).unwrap_or_default();
     let mut claims: Vec<Claim> = values
         .into_iter()
         .filter_map(|(value, op)| {

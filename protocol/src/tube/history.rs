@@ -62,6 +62,15 @@ pub(super) struct Put {
     pub(super) replaces: Vec<OpName>,
 }
 
+/// Room for one step in the making, used again for the next.
+#[derive(Debug, Default)]
+struct Draft {
+    keys: Vec<Key>,
+    seen_at: Vec<Place>,
+    seen: Vec<usize>,
+    puts: Vec<Put>,
+}
+
 /// A fact whose predecessors are all derived, with everything its change needs.
 #[derive(Debug)]
 pub(super) struct Ready<'a> {
@@ -120,29 +129,36 @@ impl History {
         is_held: IsHeld<'_>,
         mut ready: impl FnMut(&Ready<'_>),
     ) -> Result<(), OutOfOrder> {
-        for id in new {
+        let new: Vec<EntryId> = new.into_iter().collect();
+        for id in &new {
             let last = self.strand(id.feed).and_then(|strand| strand.steps.last());
-            if last.is_some_and(|last| id.seq <= last.seq) || self.foreign.contains(&id) {
+            if last.is_some_and(|last| id.seq <= last.seq) || self.foreign.contains(id) {
                 return Err(OutOfOrder);
             }
-            self.waiting.insert(id);
+        }
+        if self.waiting.is_empty() {
+            // Built at once: this is the desk's way, and twice as fast as one by one.
+            self.waiting = new.into_iter().collect();
+        } else {
+            self.waiting.extend(new);
         }
         let mut feeds: Vec<FeedId> = self.waiting.iter().map(|id| id.feed).collect();
         feeds.dedup();
-        let mut blocked: BTreeMap<EntryId, Vec<FeedId>> = BTreeMap::new();
+        let mut blocked: Vec<(EntryId, FeedId)> = Vec::new();
+        let mut draft = Draft::default();
         while let Some(feed) = feeds.pop() {
             while let Some(id) = self.first_waiting(feed) {
                 let Some(said) = source(id) else {
                     self.waiting.remove(&id);
                     continue;
                 };
-                if let Some(missing) = self.first_missing(said, source, is_held) {
-                    blocked.entry(missing).or_default().push(feed);
+                if let Some(missing) = self.resolve(said, source, is_held, &mut draft.seen_at) {
+                    blocked.push((missing, feed));
                     break;
                 }
                 self.waiting.remove(&id);
-                self.derive(said, &mut ready);
-                feeds.extend(blocked.remove(&id).into_iter().flatten());
+                self.derive(said, &mut draft, &mut ready);
+                feeds.extend(blocked.extract_if(.., |(on, _)| *on == id).map(|(_, feed)| feed));
             }
         }
         Ok(())
@@ -153,46 +169,52 @@ impl History {
         self.waiting.range(from..).next().copied().filter(|id| id.feed == feed)
     }
 
-    /// The first entry a fact had seen that must come before it and is not derived yet.
+    /// Finds the steps a fact had seen directly, or the first entry that must come before it and is not derived.
     ///
     /// Entries of its own feed are skipped: the earlier ones are implied, and it cannot have seen later ones.
-    fn first_missing(&mut self, said: &DocumentFact, source: Source<'_, '_>, is_held: IsHeld<'_>) -> Option<EntryId> {
-        for &seen in said.fact.seen() {
-            if seen.feed == said.id.feed || self.place(seen).is_some() {
-                continue;
-            }
-            if source(seen).is_some() || !is_held(seen) {
+    fn resolve(
+        &mut self,
+        said: &DocumentFact,
+        source: Source<'_, '_>,
+        is_held: IsHeld<'_>,
+        seen_at: &mut Vec<Place>,
+    ) -> Option<EntryId> {
+        seen_at.clear();
+        for &seen in said.fact.seen().iter().filter(|seen| seen.feed != said.id.feed) {
+            if let Some(place) = self.place(seen) {
+                seen_at.push(place);
+            } else if source(seen).is_some() || !is_held(seen) {
                 return Some(seen);
+            } else {
+                self.foreign.insert(seen);
             }
-            self.foreign.insert(seen);
         }
         None
     }
 
-    fn derive(&mut self, said: &DocumentFact, ready: &mut impl FnMut(&Ready<'_>)) {
+    fn derive(&mut self, said: &DocumentFact, draft: &mut Draft, ready: &mut impl FnMut(&Ready<'_>)) {
+        let Draft { keys, seen_at, seen, puts } = draft;
+        seen.clear();
+        puts.clear();
         let strand = self.strand_or_new(said.id.feed);
         let mut clock = Clock::new();
-        let mut seen_orders = Vec::new();
         let mut last_op = 0;
         let own = self.strands.get(strand).and_then(|strand| strand.steps.last());
-        let others = said.fact.seen().iter().filter(|seen| seen.feed != said.id.feed);
-        for step in own.into_iter().chain(others.filter_map(|seen| self.step(*seen))) {
+        for step in own.into_iter().chain(seen_at.iter().filter_map(|place| self.step_at(*place))) {
             join(&mut clock, &step.clock);
-            seen_orders.push(step.order);
+            seen.push(step.order);
             last_op = last_op.max(step.last_op);
         }
-        seen_orders.sort_unstable();
-        seen_orders.dedup();
+        seen.sort_unstable();
+        seen.dedup();
         let number = clock.get(strand).map_or(1, |covered| covered.saturating_add(1));
         cover(&mut clock, strand, number);
 
-        let mut keys = Vec::new();
-        key::written(said, &self.subject, &mut keys);
+        key::written(said, &self.subject, keys);
         let start_op = last_op.saturating_add(1);
         let by = Place { strand, number };
-        let puts: Vec<Put> =
-            (start_op..).zip(keys).map(|(counter, key)| self.write(key, by, counter, &clock)).collect();
-        ready(&Ready { said, number, start_op, seen: &seen_orders, puts: &puts });
+        puts.extend((start_op..).zip(keys.drain(..)).map(|(counter, key)| self.write(key, by, counter, &clock)));
+        ready(&Ready { said, number, start_op, seen, puts });
 
         let last_op = last_op.saturating_add(puts.len() as u64);
         let step = Step { seq: said.id.seq, order: self.steps, clock, start_op, last_op };
@@ -255,9 +277,9 @@ impl History {
         self.strands.get(*self.strand_of.get(&feed)?)
     }
 
-    fn step(&self, id: EntryId) -> Option<&Step> {
-        let steps = &self.strand(id.feed)?.steps;
-        steps.get(steps.binary_search_by_key(&id.seq, |step| step.seq).ok()?)
+    fn step_at(&self, place: Place) -> Option<&Step> {
+        let at = usize::try_from(place.number.checked_sub(1)?).ok()?;
+        self.strands.get(place.strand)?.steps.get(at)
     }
 
     fn place(&self, id: EntryId) -> Option<Place> {
@@ -294,8 +316,7 @@ impl History {
 
     fn entry(&self, place: Place) -> Option<EntryId> {
         let strand = self.strands.get(place.strand)?;
-        let at = usize::try_from(place.number.checked_sub(1)?).ok()?;
-        Some(EntryId { feed: strand.feed, seq: strand.steps.get(at)?.seq })
+        Some(EntryId { feed: strand.feed, seq: self.step_at(place)?.seq })
     }
 
     /// The fact behind an operation of the document.
@@ -308,10 +329,8 @@ impl History {
 
     /// Whether the writer of `later` had seen `earlier`, directly or through others.
     pub(super) fn had_seen(&self, later: EntryId, earlier: EntryId) -> bool {
-        match (self.step(later), self.place(earlier)) {
-            (Some(step), Some(place)) => covers(&step.clock, place),
-            (None, _) | (_, None) => false,
-        }
+        let clock = self.place(later).and_then(|place| self.step_at(place)).map(|step| &step.clock);
+        clock.zip(self.place(earlier)).is_some_and(|(clock, place)| covers(clock, place))
     }
 
     /// Newest facts of other feeds that the next fact of `own` has to name, rising; the rest is covered by them.

@@ -163,8 +163,9 @@ fn reviewed(review: &Reviewed) -> Option<Key> {
     key.accepts(review.value.as_str()).then_some(key)
 }
 
-/// Appends the keys a fact writes in the document of `subject`, rising; none if it says nothing about it.
+/// Puts the keys a fact writes in the document of `subject` in `keys`, rising; none if it says nothing about it.
 pub(super) fn written(said: &DocumentFact, subject: &Subject, keys: &mut Vec<Key>) {
+    keys.clear();
     let in_tube = |tube: &Barcode| matches!(subject, Subject::Tube(this) if this == tube);
     let in_box = |transport: &Barcode| matches!(subject, Subject::Box(this) if this == transport);
     match &said.fact {
@@ -215,13 +216,6 @@ pub(super) fn written(said: &DocumentFact, subject: &Subject, keys: &mut Vec<Key
         | Fact::Issued(_)
         | Fact::Revoked(_) => {}
     }
-}
-
-/// Whether a fact says anything in the document of `subject`.
-pub(super) fn concerns(said: &DocumentFact, subject: &Subject) -> bool {
-    let mut keys = Vec::new();
-    written(said, subject, &mut keys);
-    !keys.is_empty()
 }
 
 /// The value a fact gives to the keys it writes as `key`.

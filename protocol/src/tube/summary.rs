@@ -40,7 +40,12 @@ impl Summary {
             sealed: false,
             health: Health::Whole,
         };
-        let mut held: Vec<&DocumentFact> = facts.iter().filter(|said| key::concerns(said, subject)).collect();
+        let mut keys = Vec::new();
+        let mut concerns = |said: &&DocumentFact| {
+            key::written(said, subject, &mut keys);
+            !keys.is_empty()
+        };
+        let mut held: Vec<&DocumentFact> = facts.iter().filter(|said| concerns(said)).collect();
         held.sort_by_key(|said| said.id);
         held.dedup_by_key(|said| said.id);
         if held.len() > DOCUMENT_FACTS_MAX {

@@ -8,8 +8,8 @@ use swabmesh_protocol::time::Stamp;
 use swabmesh_protocol::tube::summary::{SEEN_ENTRIES_MAX, Summary};
 use swabmesh_protocol::tube::{DOCUMENT_FACTS_MAX, Document, DocumentFact, Health};
 
+use crate::laws::{shown, view};
 use crate::world::{barcode, entry, feed, registered, tube, writer};
-use crate::{shown, view};
 
 /// Feeds that lie, and entries of each.
 const LIARS: usize = 4;

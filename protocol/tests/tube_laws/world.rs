@@ -154,7 +154,7 @@ impl World {
 
     fn fact(&self, node: usize, kind: u8, pick: u16) -> Fact {
         let [this, other, transport] = subjects();
-        let in_this = pick % 4 != 0;
+        let in_this = !pick.is_multiple_of(4);
         let (subject, name) = if in_this { (this.clone(), "T-1") } else { (other.clone(), "T-2") };
         let tube = barcode(name);
         let seen = self.seen(node, std::slice::from_ref(&subject));
