@@ -53,6 +53,8 @@ async fn bulk_throughput_over_loopback() {
         "{FRAMES} frames of 256 KiB in {seconds:.2} s: {:.0} MB/s, both ends in one process",
         bytes / seconds / 1e6
     );
+    let processor = (usage(std::process::id()).1 - ticks) as f64 / 100.0;
+    println!("processor: {:.2} s a GiB, both ends", processor / bytes * 1_073_741_824.0);
 }
 
 /// Resident memory in KiB and processor time in ticks of 10 ms of a process.
