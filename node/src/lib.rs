@@ -2,4 +2,5 @@
 
 pub mod network;
 pub mod picture;
+pub mod runtime;
 pub mod store;
