@@ -36,6 +36,12 @@ pub const STATUS_DELTA_INDICES_MAX: usize = 600;
 /// Bytes of one signed status list token: 2^20 incompressible bits and their envelope.
 pub const STATUS_TOKEN_BYTES_MAX: usize = 136 * 1024;
 
+/// Characters of a document number or a machine-readable zone as entered, spaces and line ends included.
+pub const DOCUMENT_CHARS_MAX: usize = 160;
+
+/// Bytes sealed to one reader before encryption: the details of one person, or a key.
+pub const SEALED_PLAIN_BYTES_MAX: usize = 1_024;
+
 /// Bytes of one fact. With its envelope it must fit a page of the store.
 pub const FACT_BYTES_MAX: usize = 3_072;
 
