@@ -89,15 +89,6 @@ impl Certificate {
             Err(CertificateError::Expired { from: self.from, until: self.until })
         }
     }
-
-    /// Whether the node follows a lane: everything for the authority and laboratories, else the city and its cell.
-    #[must_use]
-    pub fn follows(&self, lane: Lane) -> bool {
-        match self.role {
-            Role::Authority | Role::Lab => lane != Lane::PRIVATE,
-            Role::Site => lane == Lane::CITY || lane == self.lane,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -129,13 +120,5 @@ mod tests {
         assert!(certificate().check_at(99).is_err());
         assert!(certificate().check_at(100).is_ok());
         assert!(certificate().check_at(200).is_err());
-    }
-
-    #[test]
-    fn a_site_follows_the_city_and_its_own_cell() {
-        let site = certificate();
-        assert!(site.follows(Lane::CITY) && site.follows(Lane(7)) && !site.follows(Lane(8)));
-        let lab = Certificate { role: Role::Lab, ..certificate() };
-        assert!(lab.follows(Lane(8)) && !lab.follows(Lane::PRIVATE));
     }
 }

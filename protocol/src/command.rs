@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::code::issue::IssueError;
+use crate::code::{Kind, OfKind};
 use crate::fact::{Field, Operator, Outcome, Remark, Route, Stage, Subject};
 use crate::id::{Barcode, CodeId, EntryId, NodeKey, Person};
 use crate::io::PersistError;
 use crate::text::Text;
 use crate::time::Wall;
+use crate::verify;
 
 /// Something a person at this node wants. Each becomes facts, or a [`Refusal`] and nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,8 +143,8 @@ pub enum Command {
     Revoke {
         /// Whose.
         person: Person,
-        /// Which kind, numbered as in the code's body.
-        kind: u8,
+        /// Which kind.
+        kind: Kind,
         /// Why.
         reason: Remark,
     },
@@ -216,34 +219,14 @@ pub struct Register {
 pub struct Issue {
     /// Whose.
     pub person: Person,
-    /// Static, relative, paper or live credential: 0, 1, 2, 8.
-    pub kind: u8,
     /// Masked name.
-    pub name: Text<24>,
+    pub name: String,
     /// Document type.
     pub document: u8,
     /// Last four characters of the document.
-    pub last_four: Text<4>,
-    /// The guardian, on a relative's code.
-    pub guardian: Option<Person>,
-    /// Why the relative may have one: 1 minor, 2 elder, 3 unable to apply.
-    pub category: Option<u8>,
-    /// The paper's serial.
-    pub serial: Option<Text<16>>,
-    /// The phone's public key, on a live credential.
-    pub device: Option<[u8; 32]>,
-}
-
-/// What a desk shows large.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Colour {
-    /// Accepted.
-    Green,
-    /// Accepted, or to be accepted, with a warning the operator must see.
-    Amber,
-    /// Refused.
-    Red,
+    pub last_four: String,
+    /// Which kind, and what only this kind has.
+    pub of_kind: OfKind,
 }
 
 /// An earlier registration, as the desk tells it.
@@ -265,7 +248,7 @@ pub struct Earlier {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The colour.
-    pub verdict: Colour,
+    pub verdict: verify::Verdict,
     /// The first reason, in the order of the checks: `ok` when green.
     pub reason: String,
     /// All reasons.
@@ -394,6 +377,9 @@ pub enum Refusal {
     /// The person has no such code.
     #[error("this person has no valid code of that kind")]
     NoSuchCode,
+    /// The code cannot be issued as asked.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
     /// The authority has no issuing key.
     #[error("this authority has no active issuing key")]
     NoIssuerKey,

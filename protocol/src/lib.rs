@@ -9,17 +9,25 @@
 //!
 //! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
 
+pub mod append;
 pub mod cbor;
 pub mod certificate;
 pub mod chunk;
+pub mod clock;
 pub mod code;
+pub mod command;
+pub mod control;
 pub mod cose;
 pub mod document;
 pub mod enrolment;
 pub mod entry;
+pub mod exchange;
 pub mod fact;
+pub mod frontier;
 pub mod id;
+pub mod io;
 pub mod limits;
+pub mod merge;
 pub mod name;
 pub mod person;
 pub mod policy;
@@ -32,5 +40,6 @@ pub mod telephone;
 pub mod text;
 pub mod time;
 pub mod trust;
+pub mod tube;
 pub mod verify;
 pub mod view;

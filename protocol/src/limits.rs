@@ -74,3 +74,24 @@ pub const PRIOR_MAX: usize = 8;
 
 /// Bytes of sealed details in a registration. Source: documents have no longer fields; guess for addresses.
 pub const DETAILS_BYTES_MAX: usize = 1_200;
+
+/// Heads in one frame: a city of 15,000 feeds fits, and so do its neighbours.
+pub const FRAME_HEADS_MAX: usize = 32_768;
+
+/// Ranges asked for, or acknowledged, in one frame.
+pub const FRAME_WANTS_MAX: usize = 64;
+
+/// Feeds wanted from one peer at a time.
+pub const WANTED_FEEDS_MAX: usize = FRAME_HEADS_MAX;
+
+/// Ranges one peer may have queued here.
+pub const SERVE_QUEUE_MAX: usize = 2 * FRAME_WANTS_MAX;
+
+/// Bytes of chunks sent to one peer and not yet durable there. Source: design §5.
+pub const UNACKED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of chunks held back because their writer's certificate has not arrived yet.
+pub const PARKED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Commands that may wait for the store at a time.
+pub const COMMANDS_MAX: usize = 1_024;

@@ -452,22 +452,7 @@ pub struct Policy {
 }
 
 /// Body of [`super::Fact::Status`].
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct Status {
-    /// The list's number.
-    #[n(0)]
-    pub list: u32,
-    /// Indices the list has.
-    #[n(1)]
-    pub bits: u32,
-    /// When the authority said so, seconds since 1970 UTC.
-    #[n(2)]
-    pub issued_at: u64,
-    /// Indices revoked since the statement before, rising; none is a sign of life.
-    #[n(3)]
-    pub revoked: Vec<u32>,
-}
+pub type Status = crate::status::delta::StatusDelta;
 
 /// Body of [`super::Fact::Receipt`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

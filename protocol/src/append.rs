@@ -1,0 +1,226 @@
+//! Append: this node's own feeds. Facts are chained, signed in groups, and count only once they are on disk.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ed25519_dalek::SigningKey;
+
+use crate::chunk::OpenedChunk;
+use crate::entry::node_key;
+use crate::fact::Fact;
+use crate::id::{EntryId, Epoch, FeedHeader, FeedId, Hash, Lane, NodeKey, SeqNo};
+use crate::io::{Arrival, RequestId};
+use crate::limits::GROUP_ENTRIES_MAX;
+use crate::time::{Stamp, Wall};
+use crate::tube::DocumentFact;
+
+/// A fact on its way to the disk.
+#[derive(Debug)]
+struct Staged {
+    for_command: Option<RequestId>,
+    stamp: Stamp,
+    fact: Fact,
+}
+
+/// A fact of ours that the tables do not show yet.
+#[derive(Debug)]
+struct Recent {
+    fact: DocumentFact,
+    lane: Lane,
+    arrival: Option<Arrival>,
+}
+
+#[derive(Debug)]
+struct OwnFeed {
+    header: FeedHeader,
+    id: FeedId,
+    /// The last entry on disk.
+    durable: (SeqNo, Hash),
+    /// Entries in the group being written.
+    writing: Vec<Option<RequestId>>,
+    waiting: VecDeque<Staged>,
+}
+
+/// A group that came to its end: for each of its entries, in order, the command that asked for it.
+#[derive(Debug)]
+pub struct Finished {
+    /// Which entries, and for whom; `None` is the node's own doing.
+    pub entries: Vec<(EntryId, Option<RequestId>)>,
+}
+
+/// This node's own feeds, one a lane, all of one epoch.
+#[derive(Debug)]
+pub struct Append {
+    key: SigningKey,
+    epoch: Epoch,
+    feeds: BTreeMap<Lane, OwnFeed>,
+    stamp: Stamp,
+    recent: Vec<Recent>,
+}
+
+impl Append {
+    /// No entries yet; [`Append::resume`] tells what the store holds.
+    #[must_use]
+    pub const fn new(key: SigningKey, epoch: Epoch) -> Self {
+        Self { key, epoch, feeds: BTreeMap::new(), stamp: Stamp(0), recent: Vec::new() }
+    }
+
+    /// This node's key.
+    #[must_use]
+    pub fn node(&self) -> NodeKey {
+        node_key(&self.key)
+    }
+
+    /// The lifetime of this node's store.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The id of our feed in a lane, whether or not anything was written to it.
+    #[must_use]
+    pub fn feed(&self, lane: Lane) -> FeedId {
+        self.header(lane).id()
+    }
+
+    fn header(&self, lane: Lane) -> FeedHeader {
+        FeedHeader { writer: self.node(), epoch: self.epoch, lane }
+    }
+
+    /// Whether a feed is one of ours, of this epoch.
+    #[must_use]
+    pub fn is_own(&self, header: &FeedHeader) -> bool {
+        header.epoch == self.epoch && header.writer == self.node()
+    }
+
+    /// Takes up a feed where the store says it ends.
+    pub fn resume(&mut self, header: FeedHeader, last: (SeqNo, Hash), stamp: Stamp) {
+        self.stamp = self.stamp.max(stamp);
+        let id = header.id();
+        let feed = OwnFeed { header, id, durable: last, writing: Vec::new(), waiting: VecDeque::new() };
+        self.feeds.insert(header.lane, feed);
+    }
+
+    /// Queues a fact. It is nothing yet: see [`Append::next_group`] and [`Append::persisted`].
+    pub fn stage(&mut self, wall: Wall, lane: Lane, fact: Fact, for_command: Option<RequestId>) {
+        self.stamp = self.stamp.next(wall);
+        let (header, stamp) = (self.header(lane), self.stamp);
+        let feed = self.feeds.entry(lane).or_insert_with(|| OwnFeed {
+            header,
+            id: header.id(),
+            durable: (SeqNo(0), Hash::ZERO),
+            writing: Vec::new(),
+            waiting: VecDeque::new(),
+        });
+        let ahead = feed.writing.len() + feed.waiting.len() + 1;
+        let id = EntryId { feed: feed.id, seq: SeqNo(feed.durable.0.0 + ahead as u64) };
+        let document = DocumentFact { id, writer: header.writer, stamp, fact: fact.clone() };
+        self.recent.push(Recent { fact: document, lane, arrival: None });
+        feed.waiting.push_back(Staged { for_command, stamp, fact });
+    }
+
+    /// Facts queued and not yet handed to the store.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.feeds.values().map(|feed| feed.waiting.len()).sum()
+    }
+
+    /// The next group of a lane to be written: one at a time, so that while one is synced the next one gathers.
+    pub fn next_group(&mut self) -> Option<OpenedChunk> {
+        let feed = self.feeds.values_mut().find(|feed| feed.writing.is_empty() && !feed.waiting.is_empty())?;
+        let group: Vec<Staged> = feed.waiting.drain(..feed.waiting.len().min(GROUP_ENTRIES_MAX)).collect();
+        feed.writing = group.iter().map(|staged| staged.for_command).collect();
+        let facts = group.iter().map(|staged| (staged.stamp, staged.fact.to_bytes()));
+        Some(OpenedChunk::write(&self.key, feed.header, feed.durable, facts))
+    }
+
+    /// The group of a lane is on disk.
+    pub fn persisted(&mut self, chunk: &OpenedChunk, arrival: Arrival) -> Finished {
+        for recent in &mut self.recent {
+            let in_group = recent.lane == chunk.header.lane && recent.fact.id.seq <= chunk.checkpoint.seq;
+            if in_group && recent.arrival.is_none() {
+                recent.arrival = Some(arrival);
+            }
+        }
+        let Some(feed) = self.feeds.get_mut(&chunk.header.lane) else { return Finished { entries: Vec::new() } };
+        feed.durable = (chunk.checkpoint.seq, chunk.checkpoint.head);
+        let commands = std::mem::take(&mut feed.writing);
+        let ids = chunk.entries.iter().map(|entry| EntryId { feed: feed.id, seq: entry.seq });
+        Finished { entries: ids.zip(commands).collect() }
+    }
+
+    /// The group of a lane is not on disk, and nothing behind it will be: their numbers are free again.
+    pub fn failed(&mut self, lane: Lane) -> Vec<RequestId> {
+        let Some(feed) = self.feeds.get_mut(&lane) else { return Vec::new() };
+        self.recent.retain(|recent| recent.lane != lane || recent.arrival.is_some());
+        let writing = std::mem::take(&mut feed.writing);
+        let waiting = std::mem::take(&mut feed.waiting).into_iter().map(|staged| staged.for_command);
+        writing.into_iter().chain(waiting).flatten().collect()
+    }
+
+    /// The tables show everything up to here.
+    pub fn indexed(&mut self, through: Arrival) {
+        self.recent.retain(|recent| recent.arrival.is_none_or(|arrival| arrival > through));
+    }
+
+    /// Facts of ours that tables reflecting `through` do not show, oldest first.
+    pub fn recent(&self, through: Arrival) -> impl Iterator<Item = &DocumentFact> {
+        let unseen = move |recent: &&Recent| recent.arrival.is_none_or(|arrival| arrival > through);
+        self.recent.iter().filter(unseen).map(|recent| &recent.fact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::{Sealed, Subject};
+
+    fn append() -> Append {
+        Append::new(SigningKey::from_bytes(&[3; 32]), Epoch(1))
+    }
+
+    fn fact() -> Fact {
+        Sealed { tube: "T1".parse().unwrap(), count: 1, operator: "op".parse().unwrap(), seen: None }.into()
+    }
+
+    #[test]
+    fn what_gathers_while_a_group_is_written_is_the_next_group() {
+        let mut append = append();
+        append.stage(Wall(5), Lane(1), fact(), Some(RequestId(1)));
+        let first = append.next_group().unwrap();
+        append.stage(Wall(6), Lane(1), fact(), Some(RequestId(2)));
+        append.stage(Wall(6), Lane(1), fact(), None);
+        assert!(append.next_group().is_none());
+        assert_eq!(append.persisted(&first, Arrival(1)).entries.len(), 1);
+        let second = append.next_group().unwrap();
+        assert_eq!((second.first(), second.previous), (SeqNo(2), first.checkpoint.head));
+        let finished = append.persisted(&second, Arrival(2));
+        assert_eq!(finished.entries.last().map(|(id, command)| (id.seq, *command)), Some((SeqNo(3), None)));
+    }
+
+    #[test]
+    fn a_failed_group_gives_its_numbers_back() {
+        let mut append = append();
+        append.stage(Wall(5), Lane(1), fact(), Some(RequestId(1)));
+        let failed = append.next_group().unwrap();
+        append.stage(Wall(5), Lane(1), fact(), Some(RequestId(2)));
+        assert_eq!(append.failed(Lane(1)), [RequestId(1), RequestId(2)]);
+        assert_eq!(append.recent(Arrival(0)).count(), 0);
+        append.stage(Wall(6), Lane(1), fact(), None);
+        assert_eq!(append.next_group().unwrap().first(), failed.first());
+    }
+
+    #[test]
+    fn facts_are_visible_to_the_desk_until_the_tables_show_them() {
+        let mut append = append();
+        append.stage(Wall(5), Lane(1), fact(), None);
+        let group = append.next_group().unwrap();
+        assert_eq!(append.recent(Arrival(9)).count(), 1, "not even on disk");
+        append.persisted(&group, Arrival(10));
+        assert_eq!(append.recent(Arrival(9)).count(), 1);
+        assert_eq!(append.recent(Arrival(10)).count(), 0);
+        append.indexed(Arrival(10));
+        assert_eq!(append.recent(Arrival(0)).count(), 0);
+        let subject = Subject::Tube("T1".parse().unwrap());
+        assert_eq!(fact().subjects(), [subject]);
+    }
+}

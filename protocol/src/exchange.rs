@@ -1,0 +1,473 @@
+//! Exchange: what two nodes say to each other until both hold the same.
+//!
+//! Each side pulls for itself. After the hellos it says how far it got last time (`Resume`) or, on first contact,
+//! compares roots (`Compare`); the answer names heads, heads become ranges asked for, ranges come as chunks, and
+//! only what is durable is acknowledged. From then on `Heads` frames are hints: losing all of them costs latency.
+
+use std::collections::BTreeMap;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::certificate::Certificate;
+use crate::exchange::frame::{Frame, Held, Hello, Want, decode_heads, encode_heads};
+use crate::exchange::session::{Open, Session};
+use crate::frontier::{BUCKET_BYTES, BUCKETS, Frontier, Lanes};
+use crate::id::{Epoch, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
+use crate::io::{Arrival, CloseReason, LinkId};
+use crate::time::{Mono, Now, Wall};
+
+pub mod frame;
+pub mod pull;
+pub mod serve;
+pub mod session;
+
+/// Shortest time between two announcements. Milliseconds. Source: guess; one round trip of a LAN many times over.
+pub const ANNOUNCE_MS_MIN: u64 = 20;
+/// Calm after which a session that has caught up compares roots. Milliseconds. Source: guess.
+pub const COMPARE_CALM_MS: u64 = 1_000;
+/// Longest time between two comparisons, without jitter. Milliseconds. Source: guess; 40 bytes each.
+pub const COMPARE_MS_MAX: u64 = 60_000;
+
+/// What this node says of itself in every hello.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// The lanes it follows.
+    pub lanes: Lanes,
+    /// The lifetime of its store.
+    pub epoch: Epoch,
+    /// Its certificate.
+    pub certificate: Vec<u8>,
+}
+
+/// A frame or the end of a connection, for the runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Out {
+    /// Send this.
+    Send(LinkId, Frame),
+    /// Close this.
+    Close(LinkId, CloseReason),
+    /// Remember that a peer's arrival order was seen up to here.
+    Remember(NodeKey, Epoch, u64),
+    /// Roots were equal.
+    InSync(NodeKey),
+}
+
+/// The last entry verified here of the feed of that name.
+pub trait Tips {
+    /// Its number and the first four bytes of its hash.
+    fn tip(&self, feed: FeedShort) -> Option<(SeqNo, [u8; 4])>;
+}
+
+/// All sessions of a node.
+#[derive(Debug)]
+pub struct Exchange {
+    own: Own,
+    sessions: BTreeMap<LinkId, Session>,
+    claims: BTreeMap<FeedShort, LinkId>,
+    cursors: BTreeMap<NodeKey, (Epoch, u64)>,
+    announced: Arrival,
+    announced_at: Mono,
+    jitter: ChaCha8Rng,
+    out: Vec<Out>,
+}
+
+impl Exchange {
+    /// No sessions yet; `cursors` are what [`Out::Remember`] said before the restart.
+    #[must_use]
+    pub fn new(own: Own, cursors: BTreeMap<NodeKey, (Epoch, u64)>, newest: Arrival, seed: [u8; 32]) -> Self {
+        Self {
+            own,
+            sessions: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            cursors,
+            announced: newest,
+            announced_at: Mono::default(),
+            jitter: ChaCha8Rng::from_seed(seed),
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes what is to be done, in order.
+    pub fn take_out(&mut self) -> Vec<Out> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// All sessions.
+    pub fn sessions(&self) -> impl Iterator<Item = (LinkId, &Session)> {
+        self.sessions.iter().map(|(link, session)| (*link, session))
+    }
+
+    /// One session.
+    #[must_use]
+    pub fn session(&self, link: LinkId) -> Option<&Session> {
+        self.sessions.get(&link)
+    }
+
+    /// A connection stands. The hello goes out at once if `speak`; else the peer has to show its certificate first.
+    pub fn connected(&mut self, now: Now, link: LinkId, peer: NodeKey, speak: bool, arrivals: Arrival) {
+        self.sessions.insert(link, Session { peer, since: now.wall, greeted: false, open: None });
+        if speak {
+            self.greet(now, link, arrivals);
+        }
+    }
+
+    fn greet(&mut self, now: Now, link: LinkId, arrivals: Arrival) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        if !std::mem::replace(&mut session.greeted, true) {
+            let hello = Hello {
+                version_min: frame::VERSION,
+                version_max: frame::VERSION,
+                certificate: self.own.certificate.clone().into(),
+                epoch: self.own.epoch,
+                arrivals: arrivals.0,
+                wall: now.wall.0,
+            };
+            self.out.push(Out::Send(link, Frame::Hello(hello)));
+        }
+    }
+
+    /// A connection is gone: what it was asked for may be asked of others.
+    pub fn disconnected(&mut self, now: Now, link: LinkId) {
+        self.sessions.remove(&link);
+        self.release(now, |claimant| claimant == link);
+    }
+
+    fn release(&mut self, now: Now, which: impl Fn(LinkId) -> bool) {
+        let before = self.claims.len();
+        self.claims.retain(|_, link| !which(*link));
+        if self.claims.len() < before {
+            let links: Vec<LinkId> = self.sessions.keys().copied().collect();
+            links.into_iter().for_each(|link| self.ask(now, link));
+        }
+    }
+
+    /// The peer's hello held: its certificate was opened and is of the peer.
+    pub fn welcome(&mut self, now: Now, link: LinkId, hello: &Hello, certificate: Certificate, frontier: &Frontier) {
+        if hello.version_min > frame::VERSION || hello.version_max < frame::VERSION {
+            self.out.push(Out::Close(link, CloseReason::Version));
+            return;
+        }
+        self.greet(now, link, frontier.newest());
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let lanes = self.own.lanes.common(&Session::lanes(&certificate));
+        let root = frontier.root(&lanes);
+        let clock_offset_ms = hello.wall.cast_signed().wrapping_sub(now.wall.0.cast_signed());
+        session.open = Some(Open::new(certificate, lanes, hello.epoch, clock_offset_ms));
+        let first = match self.cursors.get(&session.peer) {
+            Some((epoch, after)) if *epoch == hello.epoch => Frame::Resume { epoch: *epoch, after: *after },
+            _ => Frame::Compare { root },
+        };
+        self.out.push(Out::Send(link, first));
+    }
+
+    /// Whether a hello was taken on this connection.
+    #[must_use]
+    pub fn is_open(&self, link: LinkId) -> bool {
+        self.sessions.get(&link).is_some_and(|session| session.open.is_some())
+    }
+
+    /// Any frame but hellos and chunks. Returns what the peer holds durably, of `Ack`s and heads, for counting copies.
+    pub fn frame(&mut self, now: Now, link: LinkId, frame: Frame, frontier: &Frontier, tips: &impl Tips) -> Vec<Held> {
+        let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else {
+            self.out.push(Out::Close(link, CloseReason::BadFrame));
+            return Vec::new();
+        };
+        match frame {
+            Frame::Resume { epoch, after } if epoch == self.own.epoch => {
+                open.live = true;
+                let heads = encode_heads(frontier.changed_after(Arrival(after), &open.lanes)).into();
+                self.out.push(Out::Send(link, Frame::Heads { through: Some(frontier.newest().0), heads }));
+            }
+            Frame::Resume { .. } => {
+                open.live = true;
+                self.out.push(Out::Send(link, Frame::differ(frontier, &open.lanes)));
+            }
+            Frame::Compare { root } => {
+                open.live = true;
+                let same = frontier.root(&open.lanes) == root;
+                let through = frontier.newest().0;
+                let answer = if same { Frame::Same { through } } else { Frame::differ(frontier, &open.lanes) };
+                self.out.push(Out::Send(link, answer));
+            }
+            Frame::Same { through } => self.same(now, link, through),
+            Frame::Differ { through, buckets } => self.differ(now, link, through, &buckets, frontier),
+            Frame::Show { buckets } => {
+                let numbers = (0..BUCKETS).filter(|n| buckets.get(n / 8).is_some_and(|byte| byte >> (n % 8) & 1 == 1));
+                let heads: Vec<u8> =
+                    numbers.flat_map(|number| encode_heads(frontier.bucket(number, &open.lanes))).collect();
+                self.out.push(Out::Send(link, Frame::Heads { through: None, heads: heads.into() }));
+            }
+            Frame::Heads { through, heads } => return self.heads(now, link, through, &heads, tips),
+            Frame::Want(wants) => self.wanted(link, &wants, frontier),
+            Frame::Ack(held) => {
+                held.iter().for_each(|held| open.serve.acked(*held));
+                return held;
+            }
+            Frame::Gone(Want { feed, .. }) => self.gone(now, link, feed),
+            Frame::RetryAfter { ms } => open.compare_at = Some(now.mono.after_ms(u64::from(ms))),
+            Frame::Bye => {}
+            Frame::Hello(_) | Frame::Chunk(_) => self.out.push(Out::Close(link, CloseReason::BadFrame)),
+        }
+        Vec::new()
+    }
+
+    fn open_mut(&mut self, link: LinkId) -> Option<&mut Open> {
+        self.sessions.get_mut(&link).and_then(|session| session.open.as_mut())
+    }
+
+    fn same(&mut self, now: Now, link: LinkId, through: u64) {
+        let next = self.next_compare(now.mono);
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let Some(open) = session.open.as_mut() else { return };
+        open.in_sync = Some(now.wall);
+        open.compare_at = Some(next);
+        self.cursors.insert(session.peer, (open.epoch, through));
+        self.out.push(Out::Remember(session.peer, open.epoch, through));
+        self.out.push(Out::InSync(session.peer));
+    }
+
+    fn next_compare(&mut self, now: Mono) -> Mono {
+        now.after_ms(COMPARE_MS_MAX + self.jitter.next_u64() % (COMPARE_MS_MAX / 2))
+    }
+
+    fn differ(&mut self, now: Now, link: LinkId, through: u64, theirs: &[u8], frontier: &Frontier) {
+        let next = self.next_compare(now.mono);
+        let Some(open) = self.open_mut(link) else { return };
+        let ours = frontier.buckets(&open.lanes);
+        let mut show = [0u8; BUCKETS / 8];
+        for (number, (ours, theirs)) in ours.iter().zip(theirs.chunks_exact(BUCKET_BYTES)).enumerate() {
+            if ours.as_slice() != theirs
+                && let Some(byte) = show.get_mut(number / 8)
+            {
+                *byte |= 1 << (number % 8);
+            }
+        }
+        open.in_sync = None;
+        open.through = Some(through);
+        open.compare_at = Some(next);
+        self.out.push(Out::Send(link, Frame::Show { buckets: show.to_vec().into() }));
+    }
+
+    fn heads(&mut self, now: Now, link: LinkId, through: Option<u64>, heads: &[u8], tips: &impl Tips) -> Vec<Held> {
+        let Ok(heads) = decode_heads(heads) else {
+            self.out.push(Out::Close(link, CloseReason::BadFrame));
+            return Vec::new();
+        };
+        let Some(open) = self.open_mut(link) else { return Vec::new() };
+        open.through = through.or(open.through);
+        for told in &heads {
+            if open.pull.told(*told, tips.tip(told.feed)).is_err() {
+                self.out.push(Out::Close(link, CloseReason::Flood));
+                return Vec::new();
+            }
+        }
+        self.ask(now, link);
+        self.settle(now, link);
+        heads.iter().map(|told| Held { feed: told.feed, seq: told.seq }).collect()
+    }
+
+    /// Asks for what is wanted and not asked of anybody yet.
+    fn ask(&mut self, now: Now, link: LinkId) {
+        let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else { return };
+        let claims = &mut self.claims;
+        let wants = open.pull.ask(now.mono, |feed| *claims.entry(feed).or_insert(link) == link);
+        if !wants.is_empty() {
+            self.out.push(Out::Send(link, Frame::Want(wants)));
+        }
+    }
+
+    /// If nothing more is wanted of the peer: its order was seen, and after some calm the roots are compared.
+    fn settle(&mut self, now: Now, link: LinkId) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let Some(open) = session.open.as_mut().filter(|open| open.pull.is_empty()) else { return };
+        if let Some(through) = open.through.take() {
+            self.cursors.insert(session.peer, (open.epoch, through));
+            let calm = now.mono.after_ms(COMPARE_CALM_MS);
+            open.compare_at = Some(calm);
+        }
+    }
+
+    fn wanted(&mut self, link: LinkId, wants: &[Want], frontier: &Frontier) {
+        let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else { return };
+        for want in wants {
+            let held = frontier
+                .named(want.feed)
+                .filter(|(_, head)| open.lanes.contains(head.header.lane) && head.seq >= want.from && want.from.0 > 0);
+            let held: Vec<FeedId> = held.map(|(feed, _)| *feed).collect();
+            if held.is_empty() {
+                self.out.push(Out::Send(link, Frame::Gone(*want)));
+            }
+            if held.into_iter().any(|feed| open.serve.want(feed, *want).is_err()) {
+                self.out.push(Out::Close(link, CloseReason::Flood));
+                return;
+            }
+        }
+    }
+
+    fn gone(&mut self, now: Now, link: LinkId, feed: FeedShort) {
+        if let Some(open) = self.open_mut(link) {
+            open.pull.forget(feed);
+        }
+        if self.claims.get(&feed) == Some(&link) {
+            self.claims.remove(&feed);
+            let links: Vec<LinkId> = self.sessions.keys().copied().filter(|other| *other != link).collect();
+            links.into_iter().for_each(|link| self.ask(now, link));
+        }
+        self.settle(now, link);
+    }
+
+    /// The range to be read from the store for a peer next.
+    pub fn next_load(&mut self, link: LinkId) -> Option<serve::Range> {
+        self.open_mut(link)?.serve.next_load()
+    }
+
+    /// A chunk was read for a peer.
+    pub fn loaded(&mut self, link: LinkId, last: SeqNo, chunk: Vec<u8>) {
+        if let Some(open) = self.open_mut(link) {
+            open.serve.sent(last, chunk.len());
+            self.out.push(Out::Send(link, Frame::Chunk(chunk.into())));
+        }
+    }
+
+    /// The store does not hold the range a peer asked for: not yet, or no more.
+    pub fn not_loaded(&mut self, link: LinkId, yet: bool) {
+        let Some(open) = self.open_mut(link) else { return };
+        if yet {
+            open.serve.not_yet();
+        } else if let Some(range) = open.serve.gone() {
+            let want = Want { feed: range.feed.short(), from: range.from, to: range.to };
+            self.out.push(Out::Send(link, Frame::Gone(want)));
+        }
+    }
+
+    /// A chunk that a peer sent was verified.
+    pub fn arrived(&mut self, now: Now, link: LinkId, feed: FeedShort, last: SeqNo) {
+        if let Some(open) = self.open_mut(link) {
+            open.pull.arrived(now.mono, feed, last);
+        }
+    }
+
+    /// A chunk that a peer sent did not become part of the log: its feed is not asked of this peer again for now.
+    pub fn refused(&mut self, now: Now, link: LinkId, feed: FeedShort) {
+        self.gone(now, link, feed);
+    }
+
+    /// A feed is durable here up to `seq`; `from` sent it and is told so.
+    pub fn durable(&mut self, now: Now, from: Option<LinkId>, feed: FeedShort, lane: Lane, seq: SeqNo) {
+        if let Some(link) = from.filter(|link| self.is_open(*link)) {
+            self.out.push(Out::Send(link, Frame::Ack(vec![Held { feed, seq }])));
+        }
+        let met = |session: &mut Session| {
+            session.open.as_mut().is_some_and(|open| open.lanes.contains(lane) && open.pull.durable(feed, seq))
+        };
+        let emptied: Vec<LinkId> =
+            self.sessions.iter_mut().filter_map(|(link, session)| met(session).then_some(*link)).collect();
+        if self.claims.get(&feed).is_some_and(|link| self.satisfied(*link, feed)) {
+            let claimant = self.claims.remove(&feed);
+            let wants = |session: &Session| session.open.as_ref().is_some_and(|open| open.pull.wants(feed));
+            let links = self.sessions.iter().filter(|(link, session)| Some(**link) == claimant || wants(session));
+            let links: Vec<LinkId> = links.map(|(link, _)| *link).collect();
+            links.into_iter().for_each(|link| self.ask(now, link));
+        }
+        emptied.into_iter().for_each(|link| self.settle(now, link));
+    }
+
+    fn satisfied(&self, link: LinkId, feed: FeedShort) -> bool {
+        let open = self.sessions.get(&link).and_then(|session| session.open.as_ref());
+        open.is_none_or(|open| !open.pull.wants(feed))
+    }
+
+    /// Tells every live session what is new since the last announcement.
+    pub fn announce(&mut self, now: Now, frontier: &Frontier) {
+        let mut by_lane: BTreeMap<Lane, Vec<u8>> = BTreeMap::new();
+        for (feed, head) in frontier.changed_after(self.announced, &Lanes::All) {
+            by_lane.entry(head.header.lane).or_default().extend(encode_heads(std::iter::once((feed, head))));
+        }
+        let through = Some(frontier.newest().0);
+        self.announced = frontier.newest();
+        self.announced_at = now.mono;
+        for (link, session) in &self.sessions {
+            let Some(open) = session.open.as_ref().filter(|open| open.live) else { continue };
+            let heads: Vec<u8> = match &open.lanes {
+                Lanes::All => by_lane.values().flatten().copied().collect(),
+                Lanes::Of(lanes) => lanes.iter().filter_map(|lane| by_lane.get(lane)).flatten().copied().collect(),
+            };
+            if !heads.is_empty() {
+                self.out.push(Out::Send(*link, Frame::Heads { through, heads: heads.into() }));
+            }
+        }
+    }
+
+    /// When something new should be announced, if anything is.
+    #[must_use]
+    pub fn announce_at(&self, frontier: &Frontier) -> Option<Mono> {
+        (frontier.newest() > self.announced).then(|| self.announced_at.after_ms(ANNOUNCE_MS_MIN))
+    }
+
+    /// The earliest moment a session compares roots.
+    #[must_use]
+    pub fn compare_at(&self) -> Option<Mono> {
+        self.sessions.values().filter_map(|session| session.open.as_ref()?.compare_at).min()
+    }
+
+    /// Compares roots where it is time.
+    pub fn compare(&mut self, now: Now, frontier: &Frontier) {
+        let mut roots: Vec<(Lanes, Hash)> = Vec::new();
+        for (link, session) in &mut self.sessions {
+            let Some(open) = session.open.as_mut().filter(|open| open.compare_at.is_some_and(|at| at <= now.mono))
+            else {
+                continue;
+            };
+            open.compare_at = Some(now.mono.after_ms(COMPARE_MS_MAX));
+            let root = match roots.iter().find(|(lanes, _)| *lanes == open.lanes) {
+                Some((_, root)) => *root,
+                None => {
+                    let root = frontier.root(&open.lanes);
+                    roots.push((open.lanes.clone(), root));
+                    root
+                }
+            };
+            self.out.push(Out::Send(*link, Frame::Compare { root }));
+        }
+    }
+
+    /// The earliest moment a peer's silence is too long.
+    #[must_use]
+    pub fn stalls_at(&self) -> Option<Mono> {
+        self.sessions.values().filter_map(|session| session.open.as_ref()?.pull.stalls_at()).min()
+    }
+
+    /// Closes the sessions that were silent for too long.
+    pub fn close_stalled(&mut self, now: Now) {
+        let stalled = |session: &Session| {
+            session.open.as_ref().and_then(|open| open.pull.stalls_at()).is_some_and(|at| at <= now.mono)
+        };
+        let links: Vec<LinkId> =
+            self.sessions.iter().filter(|(_, session)| stalled(session)).map(|(link, _)| *link).collect();
+        for link in links {
+            self.out.push(Out::Close(link, CloseReason::Stalled));
+            self.disconnected(now, link);
+        }
+    }
+
+    /// The clocks of connected peers against ours: milliseconds they are ahead, rising.
+    #[must_use]
+    pub fn clock_offsets_ms(&self) -> Vec<i64> {
+        let mut offsets: Vec<i64> = self
+            .sessions
+            .values()
+            .filter_map(|session| session.open.as_ref())
+            .map(|open| open.clock_offset_ms)
+            .collect();
+        offsets.sort_unstable();
+        offsets
+    }
+
+    /// Since when a peer and we hold the same, if roots were equal and nothing is wanted since.
+    #[must_use]
+    pub fn in_sync(&self, link: LinkId) -> Option<Wall> {
+        let open = self.sessions.get(&link)?.open.as_ref()?;
+        open.in_sync.filter(|_| open.pull.is_empty())
+    }
+}

@@ -1,0 +1,136 @@
+//! What one peer asked of us, and how much of it may be under way.
+
+use std::collections::VecDeque;
+
+use crate::exchange::frame::{Held, Want};
+use crate::id::{FeedId, FeedShort, SeqNo};
+use crate::limits::{SERVE_QUEUE_MAX, UNACKED_BYTES_MAX};
+
+/// A range being served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The feed.
+    pub feed: FeedId,
+    /// The next entry to send.
+    pub from: SeqNo,
+    /// The last entry asked for.
+    pub to: SeqNo,
+}
+
+/// The ranges one peer asked for, served one after another within a window of unacknowledged bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Serve {
+    queue: VecDeque<Range>,
+    loading: bool,
+    unacked: VecDeque<(FeedShort, SeqNo, usize)>,
+    unacked_bytes: usize,
+}
+
+/// The peer asked for more at a time than agreed: it is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyWants;
+
+impl Serve {
+    /// Queues a range; one of the same feed already queued is extended.
+    ///
+    /// # Errors
+    /// [`TooManyWants`]; nothing was queued.
+    pub fn want(&mut self, feed: FeedId, want: Want) -> Result<(), TooManyWants> {
+        if let Some(range) = self.queue.iter_mut().find(|range| range.feed == feed) {
+            range.to = range.to.max(want.to);
+            return Ok(());
+        }
+        if self.queue.len() >= SERVE_QUEUE_MAX {
+            return Err(TooManyWants);
+        }
+        self.queue.push_back(Range { feed, from: want.from, to: want.to });
+        Ok(())
+    }
+
+    /// The range to read from the store next, if the window has room and nothing is being read.
+    pub fn next_load(&mut self) -> Option<Range> {
+        if self.loading || self.unacked_bytes >= UNACKED_BYTES_MAX {
+            return None;
+        }
+        let range = self.queue.front().copied()?;
+        self.loading = true;
+        Some(range)
+    }
+
+    /// A chunk up to `last` was read and sent.
+    pub fn sent(&mut self, last: SeqNo, bytes: usize) {
+        self.loading = false;
+        let Some(range) = self.queue.front_mut() else { return };
+        self.unacked.push_back((range.feed.short(), last, bytes));
+        self.unacked_bytes += bytes;
+        range.from = last.next();
+        if range.from > range.to {
+            self.queue.pop_front();
+        }
+    }
+
+    /// The store does not reach that far yet: the same range is read again later.
+    pub fn not_yet(&mut self) {
+        self.loading = false;
+    }
+
+    /// The store cannot give the range: it is dropped and returned.
+    pub fn gone(&mut self) -> Option<Range> {
+        self.loading = false;
+        self.queue.pop_front()
+    }
+
+    /// The peer holds a feed durably up to an entry.
+    pub fn acked(&mut self, held: Held) {
+        self.unacked.retain(|(feed, last, bytes)| {
+            let done = *feed == held.feed && *last <= held.seq;
+            self.unacked_bytes -= if done { *bytes } else { 0 };
+            !done
+        });
+    }
+
+    /// Entries queued for the peer.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.queue.iter().map(|range| range.to.0.saturating_sub(range.from.0) + 1).sum()
+    }
+
+    /// Bytes sent and not acknowledged.
+    #[must_use]
+    pub const fn unacked_bytes(&self) -> usize {
+        self.unacked_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_closes_on_unacknowledged_bytes_and_opens_on_durable_ones() {
+        let feed = FeedId([1; 16]);
+        let mut serve = Serve::default();
+        serve.want(feed, Want { feed: feed.short(), from: SeqNo(1), to: SeqNo(9) }).unwrap();
+        assert!(serve.next_load().is_some());
+        assert!(serve.next_load().is_none(), "one read at a time");
+        serve.sent(SeqNo(4), UNACKED_BYTES_MAX);
+        assert!(serve.next_load().is_none());
+        serve.acked(Held { feed: feed.short(), seq: SeqNo(3) });
+        assert!(serve.next_load().is_none(), "only part of the chunk is durable");
+        serve.acked(Held { feed: feed.short(), seq: SeqNo(4) });
+        assert_eq!(serve.next_load(), Some(Range { feed, from: SeqNo(5), to: SeqNo(9) }));
+    }
+
+    #[test]
+    fn a_peer_that_asks_for_too_much_is_told_so() {
+        let mut serve = Serve::default();
+        let want =
+            |n: usize| (FeedId([n as u8; 16]), Want { feed: FeedShort([n as u8; 6]), from: SeqNo(1), to: SeqNo(1) });
+        for n in 0..SERVE_QUEUE_MAX {
+            let (feed, want) = want(n);
+            serve.want(feed, want).unwrap();
+        }
+        let (feed, want) = want(SERVE_QUEUE_MAX);
+        assert_eq!(serve.want(feed, want), Err(TooManyWants));
+    }
+}
