@@ -6,7 +6,8 @@ mod answer;
 mod person;
 
 pub use answer::{
-    Done, DocumentHeads, HeadsDigest, IssuedCode, Judged, LookedUp, PersonResult, RecallLine, RecallList, TubeLine,
+    DocumentHeads, Done, HeadsDigest, IssuedCode, Judged, LookedUp, PersonResult, RecallLine, RecallList,
+    RegistrationLine, TubeLine,
 };
 pub use person::{DocumentEntry, GuardianEntry};
 

@@ -98,7 +98,9 @@ impl fmt::Display for Origin {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// No such file.
-    #[error("{path} does not exist: make the node with `swabmesh authority|site|lab init`, or name its directory with --data")]
+    #[error(
+        "{path} does not exist: make the node with `swabmesh authority|site|lab init`, or name its directory with --data"
+    )]
     Missing {
         /// Where it should be.
         path: PathBuf,
@@ -204,10 +206,9 @@ impl Config {
             std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
             _ => ConfigError::Read { path: path.to_owned(), source },
         })?;
-        let table = text.parse::<toml::Table>().map_err(|error| ConfigError::Syntax {
-            path: path.to_owned(),
-            message: error.to_string(),
-        })?;
+        let table = text
+            .parse::<toml::Table>()
+            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), message: error.to_string() })?;
         let mut config = Self::of_file(path, &table)?;
         for (variable, value) in environment {
             config.take_variable(&variable, value)?;

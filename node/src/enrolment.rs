@@ -53,7 +53,9 @@ pub enum EnrolError {
         source: std::io::Error,
     },
     /// The text is not a request of a node.
-    #[error("this is not a join request that holds ({0}): make it again with `swabmesh site init` or `swabmesh lab init`")]
+    #[error(
+        "this is not a join request that holds ({0}): make it again with `swabmesh site init` or `swabmesh lab init`"
+    )]
     Request(#[source] EnrolmentError),
     /// The text is not an answer of an authority.
     #[error("this is not an answer that holds ({0}): scan or copy it again, or ask the authority for another")]
@@ -67,7 +69,9 @@ pub enum EnrolError {
         own: NodeKey,
     },
     /// The answer carries a certificate for another role, or its authority is none.
-    #[error("the answer says this node is a {found:?}, and it was made as a {wanted:?}: ask the authority for another answer")]
+    #[error(
+        "the answer says this node is a {found:?}, and it was made as a {wanted:?}: ask the authority for another answer"
+    )]
     Role {
         /// What the answer says.
         found: Role,
@@ -75,7 +79,9 @@ pub enum EnrolError {
         wanted: Role,
     },
     /// The node belongs to another authority.
-    #[error("this node belongs to the authority with the fingerprint {held}, the answer is from {offered}: to change authorities, init a new node in another directory")]
+    #[error(
+        "this node belongs to the authority with the fingerprint {held}, the answer is from {offered}: to change authorities, init a new node in another directory"
+    )]
     OtherRoot {
         /// The pinned root.
         held: Fingerprint,
@@ -83,7 +89,9 @@ pub enum EnrolError {
         offered: Fingerprint,
     },
     /// The root is not the one that was asked for.
-    #[error("the answer's authority has the fingerprint {offered}, not {wanted}: do not join; ask the authority on another way what its fingerprint is")]
+    #[error(
+        "the answer's authority has the fingerprint {offered}, not {wanted}: do not join; ask the authority on another way what its fingerprint is"
+    )]
     Pin {
         /// What --root says.
         wanted: Fingerprint,
@@ -91,7 +99,9 @@ pub enum EnrolError {
         offered: Fingerprint,
     },
     /// A newer answer was taken before.
-    #[error("this answer (certificate {offered}) is older than what this node holds (certificate {held}): use the newest one")]
+    #[error(
+        "this answer (certificate {offered}) is older than what this node holds (certificate {held}): use the newest one"
+    )]
     Older {
         /// Serial of the certificate held.
         held: u32,
@@ -99,7 +109,9 @@ pub enum EnrolError {
         offered: u32,
     },
     /// Only authorities admit, and only others.
-    #[error("this is the directory of a {role:?}: run this at the authority, or name the authority's directory with --data")]
+    #[error(
+        "this is the directory of a {role:?}: run this at the authority, or name the authority's directory with --data"
+    )]
     NotTheAuthority {
         /// What it is.
         role: Role,

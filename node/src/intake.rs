@@ -133,6 +133,15 @@ impl Intake<'_> {
         })
     }
 
+    /// Names the holder of a document by its number alone.
+    ///
+    /// # Errors
+    /// [`IntakeError`].
+    pub fn person(&self, entry: &DocumentEntry) -> Result<Person, IntakeError> {
+        let document = DocumentType::try_from(entry.document)?;
+        Ok(self.persons.person(&number(entry, document, day_in_shanghai(self.now))?))
+    }
+
     /// Makes of a document what the core registers, and the warnings that go with it.
     ///
     /// # Errors

@@ -52,7 +52,9 @@ const TOKEN_FILE: &str = "api-token";
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// No such file.
-    #[error("{path} does not exist: this node has no such key; restore the directory from its backup, or init a new node")]
+    #[error(
+        "{path} does not exist: this node has no such key; restore the directory from its backup, or init a new node"
+    )]
     Missing {
         /// Which file.
         path: PathBuf,

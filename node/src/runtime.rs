@@ -66,8 +66,7 @@ impl NodeHandle {
     #[expect(clippy::unused_async, reason = "the core is not wired yet")]
     pub async fn start(setup: Setup) -> Result<Self, StartError> {
         use swabmesh_protocol::certificate::Certificate;
-        let certificate =
-            Certificate::open(&setup.certificate, &setup.root).map_err(|_| StartError::Certificate)?;
+        let certificate = Certificate::open(&setup.certificate, &setup.root).map_err(|_| StartError::Certificate)?;
         let snapshot = Snapshot {
             node: certificate.node,
             name: certificate.name.to_string(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use swabmesh_protocol::command::Verdict;
-use swabmesh_protocol::fact::Subject;
+use swabmesh_protocol::fact::{Route, Subject};
 use swabmesh_protocol::id::{Barcode, CodeId, EntryId, Hash, NodeKey, Person};
 use swabmesh_protocol::results::{Reading, Recall};
 use swabmesh_protocol::time::Wall;
@@ -40,6 +40,27 @@ impl Judged {
         };
         Self { verdict, words, chinese, what_to_do, document_warnings }
     }
+}
+
+/// One registration in `GET /registrations`, as it was written; corrections are in the view of its tube.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegistrationLine {
+    /// The registration.
+    pub registration: EntryId,
+    /// When.
+    pub at: Wall,
+    /// Into which tube.
+    pub tube: Barcode,
+    /// Who, as a pseudonym.
+    pub person: Person,
+    /// Masked name.
+    pub name: String,
+    /// Last four of the document.
+    pub last_four: String,
+    /// How they were identified.
+    pub route: Route,
+    /// By whom.
+    pub operator: String,
 }
 
 /// What most commands answer: the facts are on disk.

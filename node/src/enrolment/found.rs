@@ -60,7 +60,11 @@ pub fn found(home: &Home, config: &Config, policy: &Policy, now_s: u64) -> Resul
     let trust = TrustList::new(1, vec![issuer]).sign(&root, Algorithm::default())?;
     let policy = Policy { version: 1, ..policy.clone() }.sign(&root, Algorithm::default())?;
 
-    for signed in [Pending::certificate(node, certificate.clone()), Pending::trust(trust.clone()), Pending::policy(policy.clone())] {
+    for signed in [
+        Pending::certificate(node, certificate.clone()),
+        Pending::trust(trust.clone()),
+        Pending::policy(policy.clone()),
+    ] {
         pending::keep(home, &signed)?;
     }
     let answer = JoinAnswer {

@@ -48,6 +48,12 @@ impl Pending {
         Some(Self { file: file.to_owned(), published })
     }
 
+    /// What it is, for the log.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.file
+    }
+
     fn path(&self, home: &Home) -> PathBuf {
         home.pending().join(&self.file)
     }
