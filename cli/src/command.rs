@@ -1,3 +1,26 @@
-//! One module for each command.
+//! The subcommands: each file parses its own arguments and runs them, writing to `out`.
 
-pub(crate) mod document;
+use std::io::Write;
+
+use clap::Subcommand;
+
+use crate::Outcome;
+
+mod code;
+mod document;
+
+/// What `swabmesh` can be asked to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Code(code::Arguments),
+    Document(document::Arguments),
+}
+
+impl Command {
+    pub(crate) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        match self {
+            Self::Code(arguments) => arguments.run(out),
+            Self::Document(arguments) => arguments.run(out),
+        }
+    }
+}

@@ -1,5 +1,6 @@
-//! A swabmesh node: store, network, desk and authority around the core.
+//! A swabmesh node: what surrounds the core with disk, network, pages and pictures.
 
+pub mod advice;
 pub mod api;
 pub mod clock;
 pub mod config;
@@ -10,7 +11,10 @@ pub mod home;
 pub mod http;
 pub mod intake;
 pub mod keys;
+pub mod network;
+pub mod picture;
 pub mod reading;
 pub mod runtime;
 pub mod serve;
+pub mod store;
 pub mod telemetry;

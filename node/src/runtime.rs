@@ -1,236 +1,218 @@
-//! The running core, as the rest of the node sees it.
+//! A running node: one owner task drives the core; the store, the index and the network serve it.
+//!
+//! ```text
+//! commands ─┐                                   ┌─→ store (journal thread) ─→ Persisted
+//! network  ─┼─→ driver: Replica, one input at a time ─→ indexer (own thread) ─→ Indexed
+//! deadlines ┘                                   └─→ network, replies, counters
+//! ```
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use serde::Serialize;
 use swabmesh_protocol::command::{Command, Refusal, Reply};
-use swabmesh_protocol::fact::Role;
-use swabmesh_protocol::id::{Epoch, Lane, NodeKey};
-use swabmesh_protocol::time::Wall;
-use swabmesh_protocol::view::{MemoryTables, View};
+use swabmesh_protocol::replica::{Identity, Replica, RestoreError, Signed};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::config::StoreLimits;
+use crate::network::{self, NetworkConfig, NetworkError, NetworkTimes};
+use crate::network::{AddressError, PeerAddress, PeerKind};
+use crate::store::Store;
+use crate::store::error::{OpenError, StoreError};
+use crate::store::options::StoreOptions;
 
-/// Everything a node needs to start.
+mod driver;
+mod indexer;
+mod restore;
+mod snapshot;
+mod tables;
+
+pub use snapshot::Snapshot;
+pub use tables::Tables;
+
+/// Commands that may wait for the driver; more wait in their callers.
+const COMMANDS_QUEUE: usize = 256;
+/// Network events that may wait for the driver; then the network stops reading.
+const EVENTS_QUEUE: usize = 64;
+
+/// What a node needs to start.
+#[derive(Debug)]
 pub struct Setup {
-    /// Where the store lives.
-    pub data_dir: PathBuf,
-    /// The node's own key.
+    /// Where its store is.
+    pub store: PathBuf,
+    /// How its store is kept.
+    pub store_options: StoreOptions,
+    /// Its key.
     pub key: SigningKey,
-    /// The node's own certificate, signed by the root.
+    /// Its certificate, as the root signed it.
     pub certificate: Vec<u8>,
-    /// The authority's certificate.
-    pub authority_certificate: Vec<u8>,
-    /// The pinned root.
+    /// The root, pinned at enrolment.
     pub root: VerifyingKey,
-    /// The signed trust list of the join answer, used until a newer one arrives in the log.
-    pub trust: Vec<u8>,
-    /// The signed policy of the join answer, likewise.
-    pub policy: Vec<u8>,
-    /// Signs codes; the authority only.
-    pub issuer_key: Option<SigningKey>,
-    /// Multiaddresses to listen at.
+    /// What the enrolment carried: certificates, trust list, policy.
+    pub signed: Signed,
+    /// The authority's issuing key.
+    pub issuer: Option<SigningKey>,
+    /// Where to listen: `IP:PORT` or multiaddresses.
     pub listen: Vec<String>,
-    /// Multiaddresses of neighbours.
+    /// Neighbours to keep a link to.
     pub peers: Vec<String>,
-    /// Multiaddresses of the authority.
-    pub authority_addresses: Vec<String>,
-    /// Whether neighbours are looked for on the LAN.
+    /// Where the authority listens.
+    pub authority: Vec<String>,
+    /// Whether to look for neighbours by multicast.
     pub mdns: bool,
-    /// Bounds of the store.
-    pub store: StoreLimits,
+    /// The network's times.
+    pub times: NetworkTimes,
 }
 
-/// Why a node does not start.
+/// Why a node does not start. Nothing is left running.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The certificate is not one.
-    #[error("the certificate does not hold: ask the authority for a new answer")]
-    Certificate,
+    /// The store.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store, once open.
+    #[error("reading the store: {0}")]
+    Store(#[from] StoreError),
+    /// The tables of the store.
+    #[error(transparent)]
+    View(#[from] swabmesh_protocol::view::ViewError),
+    /// The certificate.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// An address in the configuration.
+    #[error("in the addresses of the configuration: {0}")]
+    Address(#[from] AddressError),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The operating system gives no randomness or no thread.
+    #[error("the operating system: {0}")]
+    System(#[from] std::io::Error),
 }
 
-/// A handle on the running core; clones share it.
+/// A node that did not answer: it is stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the node is stopping")]
+pub struct Stopping;
+
+type Inspection = Box<dyn FnOnce(&Replica) + Send>;
+
+/// What callers ask of the driver.
+pub(crate) enum Request {
+    Command(Box<Command>, oneshot::Sender<Result<Reply, Refusal>>),
+    Inspect(Inspection),
+    Stop,
+}
+
+/// A running node. Clones speak to the same one.
 #[derive(Debug, Clone)]
 pub struct NodeHandle {
-    snapshot: Arc<Snapshot>,
+    requests: mpsc::Sender<Request>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    tables: Tables,
+    ended: watch::Receiver<bool>,
 }
 
 impl NodeHandle {
-    /// Starts store, core and network; returns when the store is open and the core restored.
+    /// Opens the store, restores the core, opens the network.
     ///
     /// # Errors
-    /// [`StartError`].
-    #[expect(clippy::unused_async, reason = "the core is not wired yet")]
+    /// [`StartError`]: says which of them and what to do.
     pub async fn start(setup: Setup) -> Result<Self, StartError> {
-        use swabmesh_protocol::certificate::Certificate;
-        let certificate = Certificate::open(&setup.certificate, &setup.root).map_err(|_| StartError::Certificate)?;
-        let snapshot = Snapshot {
-            node: certificate.node,
-            name: certificate.name.to_string(),
-            role: certificate.role,
-            lane: certificate.lane,
-            epoch: Epoch(0),
-            started_at: Wall(0),
-            wall: Wall(0),
-            own: Copies::default(),
-            peers: Vec::new(),
-            feeds: 0,
-            arrivals: 0,
-            indexed: 0,
-            lists: Vec::new(),
-            policy_version: 0,
-            trust_version: 0,
-            clock_offset_ms: 0,
-            clock_doubtful: false,
-            seal_key: None,
-            store: StoreStatus::default(),
-            counters: BTreeMap::new(),
-            forks: 0,
-            quarantined: 0,
+        let opened = tokio::task::block_in_place(|| Store::open(&setup.store, &setup.store_options))?;
+        if !opened.recovery.is_clean() {
+            tracing::warn!(recovery = ?opened.recovery, "the store was repaired");
+        }
+        let tables = Tables::new(opened.store.clone());
+        let mut applier = indexer::Applier::new(tables.clone());
+        let held = tokio::task::block_in_place(|| restore::restore(&opened, &tables, &mut applier, &setup))?;
+        let (indexer, indexed) = indexer::start(applier, held.indexed)?;
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(std::io::Error::from)?;
+        let epoch = swabmesh_protocol::id::Epoch(opened.epoch);
+        let identity = Identity {
+            key: setup.key.clone(),
+            certificate: setup.certificate.clone(),
+            root: setup.root,
+            epoch,
+            seed,
+            issuer: setup.issuer.clone(),
         };
-        Ok(Self { snapshot: Arc::new(snapshot) })
+        let replica = Replica::restore(identity, held)?;
+        let (events, network_events) = mpsc::channel(EVENTS_QUEUE);
+        let mut config = NetworkConfig::new(setup.key.clone());
+        for address in &setup.listen {
+            config.listen.extend(PeerAddress::parse(address, PeerKind::Lan)?.addresses);
+        }
+        config.mdns = setup.mdns;
+        config.times = setup.times;
+        let carrier = network::start(config, events)?;
+        let mut peers = Vec::new();
+        for (addresses, kind) in [(&setup.authority, PeerKind::Authority), (&setup.peers, PeerKind::Lan)] {
+            for address in addresses {
+                peers.push(PeerAddress::parse(address, kind)?);
+            }
+        }
+        let (requests, request_queue) = mpsc::channel(COMMANDS_QUEUE);
+        let (ended_sender, ended) = watch::channel(false);
+        let driver = driver::Driver::new(replica, opened.store, tables.clone(), carrier, indexer, peers);
+        let snapshots = driver.snapshots();
+        let queues = driver::Queues { network: network_events, requests: request_queue, indexed };
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::Builder::new().name("core".to_owned()).spawn(move || {
+            runtime.block_on(driver.run(queues));
+            let _ = ended_sender.send(true);
+        })?;
+        Ok(Self { requests, snapshots, tables, ended })
     }
 
-    /// Hands a command to the core and waits for what came of it.
+    /// Does what a person at this node wants, and answers when it is on disk.
     ///
     /// # Errors
-    /// [`Refusal`].
-    #[expect(clippy::unused_async, reason = "the core is not wired yet")]
+    /// [`Refusal`]: nothing was done, and what to do instead.
     pub async fn command(&self, command: Command) -> Result<Reply, Refusal> {
-        drop(command);
-        Err(Refusal::Busy)
+        let (answer, answered) = oneshot::channel();
+        let request = Request::Command(Box::new(command), answer);
+        self.requests.send(request).await.map_err(|_| Refusal::Busy)?;
+        answered.await.map_err(|_| Refusal::Busy)?
     }
 
-    /// Reads of the tables, from any thread.
+    /// Looks at the core between two inputs. `look` must be quick: the node stands still meanwhile.
+    ///
+    /// # Errors
+    /// [`Stopping`].
+    pub async fn inspect<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Replica) -> T + Send + 'static,
+    ) -> Result<T, Stopping> {
+        let (answer, answered) = oneshot::channel();
+        let look = Box::new(move |replica: &Replica| {
+            let _ = answer.send(look(replica));
+        });
+        self.requests.send(Request::Inspect(look)).await.map_err(|_| Stopping)?;
+        answered.await.map_err(|_| Stopping)
+    }
+
+    /// The tables, readable from any thread; they follow the log by milliseconds.
     #[must_use]
-    pub fn view(&self) -> impl View + Clone + Send + Sync + 'static {
-        MemoryTables::default()
+    pub const fn view(&self) -> &Tables {
+        &self.tables
     }
 
-    /// The newest snapshot.
+    /// The node's state, at most a quarter of a second old.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot)
+        self.snapshots.borrow().clone()
     }
 
-    /// Stops gracefully.
-    ///
-    /// # Errors
-    /// [`StartError`] when the store could not be closed.
-    #[expect(clippy::unused_async, reason = "the core is not wired yet")]
-    pub async fn stop(&self) -> Result<(), StartError> {
-        Ok(())
+    /// Stops: what was asked for before is finished, peers are told, the store is closed.
+    pub async fn stop(&self) {
+        let mut ended = self.ended.clone();
+        if self.requests.send(Request::Stop).await.is_ok() {
+            let _ = ended.wait_for(|ended| *ended).await;
+        }
     }
 }
 
-/// The state of a node at one moment.
-#[derive(Debug, Clone, Serialize)]
-pub struct Snapshot {
-    /// The node's key.
-    pub node: NodeKey,
-    /// What people call it.
-    pub name: String,
-    /// What it is enrolled as.
-    pub role: Role,
-    /// Its cell.
-    pub lane: Lane,
-    /// This lifetime of its store.
-    pub epoch: Epoch,
-    /// When the process started.
-    pub started_at: Wall,
-    /// When the snapshot was taken.
-    pub wall: Wall,
-    /// Where this node's own registrations are.
-    pub own: Copies,
-    /// The nodes it is connected to, or wants to be.
-    pub peers: Vec<PeerStatus>,
-    /// Feeds held.
-    pub feeds: u64,
-    /// Chunks held.
-    pub arrivals: u64,
-    /// Chunks the tables reflect.
-    pub indexed: u64,
-    /// How old the lists are.
-    pub lists: Vec<ListAge>,
-    /// The policy's version.
-    pub policy_version: u64,
-    /// The trust list's version.
-    pub trust_version: u64,
-    /// How far the peers' clocks are ahead, milliseconds.
-    pub clock_offset_ms: i64,
-    /// Whether the clock is not to be relied on.
-    pub clock_doubtful: bool,
-    /// The authority's key of the day: days since 1970 in Asia/Shanghai, and the X25519 key in hexadecimal.
-    pub seal_key: Option<(u32, String)>,
-    /// How the store is doing.
-    pub store: StoreStatus,
-    /// Counters since the start.
-    pub counters: BTreeMap<String, u64>,
-    /// Feeds with two histories.
-    pub forks: u64,
-    /// Entries in quarantine.
-    pub quarantined: u64,
-}
-
-/// Where this node's own registrations are.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Copies {
-    /// All of them.
-    pub registrations: u64,
-    /// Nowhere else.
-    pub only_here: u64,
-    /// On a neighbour's disk as well, and not yet at the authority.
-    pub at_neighbour: u64,
-    /// Receipted by the authority.
-    pub at_authority: u64,
-}
-
-/// One peer.
-#[derive(Debug, Clone, Serialize)]
-pub struct PeerStatus {
-    /// Its key.
-    pub node: NodeKey,
-    /// What people call it.
-    pub name: String,
-    /// What it is enrolled as, if that is known.
-    pub role: Option<Role>,
-    /// Where it is.
-    pub address: String,
-    /// Since when it is connected; absent while it is not.
-    pub connected_since: Option<Wall>,
-    /// Since when both hold the same; absent while they do not.
-    pub in_sync_since: Option<Wall>,
-    /// Entries it has and this node lacks.
-    pub missing_here: u64,
-    /// Entries this node has and it lacks.
-    pub missing_there: u64,
-    /// Why they are not in sync.
-    pub why: String,
-    /// What the operator can do about it.
-    pub what_to_do: String,
-}
-
-/// How old a list of the authority is.
-#[derive(Debug, Clone, Serialize)]
-pub struct ListAge {
-    /// Which.
-    pub list: u32,
-    /// As of when.
-    pub issued_at: Wall,
-    /// Seconds since then.
-    pub age_s: u64,
-}
-
-/// How the store is doing.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct StoreStatus {
-    /// Bytes free on its file system.
-    pub free_bytes: Option<u64>,
-    /// Bytes of the journal.
-    pub journal_bytes: u64,
-    /// Why registrations are refused, if they are.
-    pub degraded: Option<String>,
-}
+/// Counters by name, for the metrics and the log.
+pub(crate) type Counters = BTreeMap<String, u64>;

@@ -10,7 +10,10 @@
 //! plain bytes:   for each entry uint 2·(ms since the stamp before) + (1 if a counter follows) · [counter uint] · fact bstr
 //! ```
 
+use std::convert::Infallible;
+
 use ed25519_dalek::SigningKey;
+use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
 use crate::entry::{self, BadSignature, Checkpoint, Entry};
@@ -238,7 +241,7 @@ fn read_stamp(d: &mut Decoder<'_>, before: Stamp) -> Result<Stamp, ChunkError> {
     Ok(Stamp((wall << COUNTER_BITS) | u64::from(counter)))
 }
 
-fn write_stamp(e: &mut Encoder<Vec<u8>>, before: Stamp, stamp: Stamp) {
+fn write_stamp<W: Write<Error = Infallible>>(e: &mut Encoder<W>, before: Stamp, stamp: Stamp) {
     let counter = stamp.0 & ((1 << COUNTER_BITS) - 1);
     let step = stamp.wall().0.saturating_sub(before.wall().0) << 1;
     // Writing to a vector cannot fail.
@@ -249,14 +252,22 @@ fn write_stamp(e: &mut Encoder<Vec<u8>>, before: Stamp, stamp: Stamp) {
 /// Lays entries out as the body of a chunk or of a page; the first stamp is absolute.
 #[must_use]
 pub fn encode_entries<'a>(entries: impl Iterator<Item = (Stamp, &'a [u8])>) -> Vec<u8> {
-    let mut e = Encoder::new(Vec::new());
+    let mut bytes = Vec::new();
     let mut before = Stamp::default();
     for (stamp, fact) in entries {
-        write_stamp(&mut e, before, stamp);
-        let _ = e.bytes(fact);
+        append_entry(&mut bytes, before, stamp, fact);
         before = stamp;
     }
-    e.into_writer()
+    bytes
+}
+
+/// Lays one entry out behind those in `bytes`, the last of which has the stamp `before`.
+///
+/// The wall time of `stamp` must not lie before that of `before`: a step back has no form here.
+pub fn append_entry(bytes: &mut Vec<u8>, before: Stamp, stamp: Stamp, fact: &[u8]) {
+    let mut e = Encoder::new(bytes);
+    write_stamp(&mut e, before, stamp);
+    let _ = e.bytes(fact);
 }
 
 /// Reads what [`encode_entries`] wrote.
@@ -335,7 +346,7 @@ pub fn seal(
         e.bytes(&checkpoint.signature)?.ok()
     };
     // Writing to a vector cannot fail.
-    let _: Result<(), minicbor::encode::Error<std::convert::Infallible>> = write();
+    let _: Result<(), minicbor::encode::Error<Infallible>> = write();
     let bytes = e.into_writer();
     let end = bytes.len() - 66;
     SealedChunk {

@@ -170,13 +170,17 @@ impl Lane {
 }
 
 /// What makes a feed this feed and no other: one writer, one epoch, one lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(array)]
 pub struct FeedHeader {
     /// Who signs its checkpoints.
+    #[n(0)]
     pub writer: NodeKey,
     /// Which lifetime of the writer's store.
+    #[n(1)]
     pub epoch: Epoch,
     /// Whom it concerns.
+    #[n(2)]
     pub lane: Lane,
 }
 

@@ -14,8 +14,9 @@ pub struct RequestId(pub u64);
 pub struct LinkId(pub u64);
 
 /// Place of a chunk in this store's own arrival order; the first is 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Arrival(pub u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, minicbor::Encode, minicbor::Decode)]
+#[cbor(transparent)]
+pub struct Arrival(#[n(0)] pub u64);
 
 /// Everything that can happen to a node.
 #[derive(Debug)]
@@ -109,6 +110,13 @@ pub enum Output {
         /// Whether we wrote it: kept twice until receipted.
         own: bool,
     },
+    /// Append a certificate to the journal, before any chunk of its node; nothing waits for it.
+    ///
+    /// Without it a restart could meet a chunk of that node and not know who wrote it.
+    Keep {
+        /// As the root signed it.
+        certificate: Vec<u8>,
+    },
     /// Read, and answer with [`Input::Loaded`].
     Load {
         /// Correlates the answer.
@@ -120,6 +128,15 @@ pub enum Output {
     Release {
         /// The last such chunk.
         through: Arrival,
+    },
+    /// Remember how far a peer's arrival order was seen; losing it costs one comparison.
+    Remember {
+        /// The peer.
+        peer: NodeKey,
+        /// The lifetime of its store.
+        epoch: crate::id::Epoch,
+        /// The arrival seen last.
+        through: u64,
     },
     /// The answer to a command.
     Reply {
@@ -235,6 +252,9 @@ pub enum CloseReason {
     /// Sent what was not asked for, or more than agreed.
     #[error("sent more than was asked for")]
     Flood,
+    /// Our own disk does not take what it sends.
+    #[error("sends more than this node's disk takes at the moment")]
+    OurDisk,
     /// Nothing moved although something was asked for.
     #[error("did not answer what was asked of it")]
     Stalled,

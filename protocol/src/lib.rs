@@ -9,6 +9,7 @@
 //!
 //! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
 
+pub mod answer;
 pub mod append;
 pub mod cbor;
 pub mod certificate;
@@ -17,7 +18,9 @@ pub mod clock;
 pub mod code;
 pub mod command;
 pub mod control;
+pub mod copies;
 pub mod cose;
+pub mod desk;
 pub mod document;
 pub mod enrolment;
 pub mod entry;
@@ -26,11 +29,18 @@ pub mod fact;
 pub mod frontier;
 pub mod id;
 pub mod io;
+pub mod issuing;
 pub mod limits;
 pub mod merge;
 pub mod name;
+pub mod parked;
 pub mod person;
 pub mod policy;
+pub mod project;
+pub mod receipting;
+pub mod register;
+pub mod replica;
+pub mod results;
 pub mod roster;
 pub mod scan;
 pub mod seal;

@@ -35,7 +35,6 @@ pub const STATUS_DELTA_INDICES_MAX: usize = 600;
 
 /// Bytes of one signed status list token: 2^20 incompressible bits and their envelope.
 pub const STATUS_TOKEN_BYTES_MAX: usize = 136 * 1024;
-
 /// Characters of a document number or a machine-readable zone as entered, spaces and line ends included.
 pub const DOCUMENT_CHARS_MAX: usize = 160;
 

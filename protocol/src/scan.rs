@@ -74,9 +74,9 @@ impl KeystrokeBuffer {
         scanned
     }
 
-    /// Takes a piece of any length; yields the scans that end in it. The piece is taken only as far as it is drained.
-    pub fn extend<'a>(&'a mut self, piece: &'a [u8]) -> impl Iterator<Item = Scanned> + 'a {
-        piece.iter().filter_map(|byte| self.push(*byte))
+    /// Takes a piece of any length; returns the scans that end in it, in order.
+    pub fn extend(&mut self, piece: &[u8]) -> Vec<Scanned> {
+        piece.iter().filter_map(|byte| self.push(*byte)).collect()
     }
 
     /// Forgets an unfinished scan, as when the field loses the focus.
@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn a_scan_in_pieces_ends_with_enter_or_tab() {
         let mut keys = KeystrokeBuffer::default();
-        assert_eq!(keys.extend(b"hs1:").count(), 0);
-        let scans: Vec<_> = keys.extend(b"a b\r\nhs1:c\tHS").collect();
+        assert_eq!(keys.extend(b"hs1:"), []);
+        let scans = keys.extend(b"a b\r\nhs1:c\tHS");
         assert_eq!(scans.iter().map(Scanned::text).collect::<Vec<_>>(), ["HS1:A B", "HS1:C"]);
         keys.clear();
         assert_eq!(keys.push(b'\n'), None);
@@ -131,10 +131,10 @@ mod tests {
     #[test]
     fn a_scanner_that_never_sends_enter_costs_no_memory_and_is_answered() {
         let mut keys = KeystrokeBuffer::default();
-        assert_eq!(keys.extend(&[b'7'; 100_000]).count(), 0);
+        assert_eq!(keys.extend(&[b'7'; 100_000]), []);
         assert!(keys.bytes.len() <= SCAN_BYTES_MAX + 1);
         assert!(keys.push(b'\r').is_some_and(|scanned| scanned.is_overlong()));
-        assert_eq!(keys.extend(b"8\r").next(), Some(Scanned::from_text("8")));
+        assert_eq!(keys.extend(b"8\r"), [Scanned::from_text("8")]);
     }
 
     proptest! {

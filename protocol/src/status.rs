@@ -47,7 +47,7 @@ impl StatusList {
     /// # Errors
     /// [`StatusError::Bits`].
     pub fn new(bits: u32, issued_at_s: u64) -> Result<Self, StatusError> {
-        if bits == 0 || bits > STATUS_LIST_BITS_MAX || bits % 8 != 0 {
+        if bits == 0 || bits > STATUS_LIST_BITS_MAX || !bits.is_multiple_of(8) {
             return Err(StatusError::Bits);
         }
         Ok(Self { bytes: vec![0; bits as usize / 8], issued_at_s })

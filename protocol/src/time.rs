@@ -55,12 +55,13 @@ pub struct Now {
 
 /// Hybrid logical timestamp: 48 bits of wall milliseconds above 16 bits of counter.
 ///
-/// Never decreases along a feed, and exceeds every stamp its writer had seen; order between entries comes
-/// from feeds and from this, never from a wall clock alone. Source: Kulkarni et al., "Logical Physical
-/// Clocks", 2014.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+/// Rises along a feed even when the clock stands or goes back. It is never raised by what others claim, so that a
+/// liar's clock spreads no further than its own entries; what a writer had seen is named in the fact itself.
+/// After Kulkarni et al., "Logical Physical Clocks", 2014, without its receive rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct Stamp(pub u64);
+#[cbor(transparent)]
+pub struct Stamp(#[n(0)] pub u64);
 
 impl Stamp {
     /// Bits below the milliseconds.

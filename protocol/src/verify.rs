@@ -77,7 +77,8 @@ impl Verified {
 pub struct Refused {
     /// Why; its verdict is red.
     pub reason: Reason,
-    /// What the code says, when its signatures hold; `None` says that nothing in it can be believed.
+    /// The kind shown and what its issuer signed, once the issuer's signature holds; `None` says that nothing in the
+    /// code can be believed.
     pub proven: Option<Box<(Kind, Credential)>>,
 }
 
@@ -88,6 +89,14 @@ impl Refused {
 
     fn proven(reason: Reason, kind: Kind, credential: &CredentialRef<'_>) -> Self {
         Self { reason, proven: Some(Box::new((kind, credential.to_credential()))) }
+    }
+
+    /// The same refusal of a code that wraps the one that was judged.
+    fn shown_as(mut self, kind: Kind) -> Self {
+        if let Some(proven) = &mut self.proven {
+            proven.0 = kind;
+        }
+        self
     }
 }
 
@@ -142,7 +151,8 @@ fn presented(
         return Err(Refused::unproven(Reason::BadEncoding));
     };
     let device = live::device(credential).map_err(Refused::unproven)?;
-    credential::issued(now_s, &inner, credential, knowledge)?;
+    credential::issued(now_s, &inner, credential, knowledge)
+        .map_err(|refused| refused.shown_as(Kind::LivePresentation))?;
     live::signed_by(&code.sign1, &device).map_err(Refused::unproven)?;
     let window_end_s = live::window(now_s, shown.times, &knowledge.policy)
         .map_err(|reason| Refused::proven(reason, Kind::LivePresentation, credential))?;

@@ -1,5 +1,7 @@
 //! Laws of codes: what is issued verifies, what is changed does not, and nothing hostile does harm.
 
+#![expect(clippy::unwrap_used, reason = "the fixtures of these tests are valid by construction")]
+
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use swabmesh_protocol::code::parse::{Code, CodeError, Times};

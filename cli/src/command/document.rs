@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, bail};
@@ -16,9 +15,11 @@ use swabmesh_protocol::time::Wall;
 use time::Date;
 use time::macros::format_description;
 
-/// Arguments of `swabmesh document`.
+use crate::Outcome;
+
+/// Judges numbers of identity documents (证件号码校验), with no store and no network.
 #[derive(Debug, Args)]
-pub(crate) struct DocumentArgs {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     command: DocumentCommand,
 }
@@ -52,27 +53,28 @@ struct CheckArgs {
     vectors: Option<PathBuf>,
 }
 
-/// Runs the command; a refused number is an answer, a failed vector is a failure.
-pub(crate) fn run(args: DocumentArgs) -> anyhow::Result<ExitCode> {
-    let DocumentCommand::Check(args) = args.command;
-    let mut out = std::io::stdout().lock();
-    if let Some(path) = &args.vectors {
-        return run_vectors(path, &mut out);
+impl Arguments {
+    /// A refused number is an answer; a failed vector is a failure.
+    pub(crate) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        let DocumentCommand::Check(args) = self.command;
+        if let Some(path) = &args.vectors {
+            return run_vectors(path, out);
+        }
+        let (Some(document), Some(number)) = (args.document, &args.number) else {
+            bail!("give --type and --number, or --vectors");
+        };
+        let today = args.today.map_or_else(today, Ok)?;
+        let mut judged = check(document, number, today);
+        if let Some(state) = &args.state {
+            judged = judged.map(|checked| checked.issued_by(state));
+        }
+        if args.json {
+            writeln!(out, "{}", describe(&judged, today))?;
+        } else {
+            writeln!(out, "{}", say(&judged))?;
+        }
+        Ok(Outcome::Done)
     }
-    let (Some(document), Some(number)) = (args.document, &args.number) else {
-        bail!("give --type and --number, or --vectors");
-    };
-    let today = args.today.map_or_else(today, Ok)?;
-    let mut judged = check(document, number, today);
-    if let Some(state) = &args.state {
-        judged = judged.map(|checked| checked.issued_by(state));
-    }
-    if args.json {
-        writeln!(out, "{}", describe(&judged, today))?;
-    } else {
-        writeln!(out, "{}", say(&judged))?;
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Every rule held, the soft ones included: what a vector calls valid.
@@ -130,7 +132,7 @@ struct Vector {
     expected: Map<String, Value>,
 }
 
-fn run_vectors(path: &Path, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+fn run_vectors(path: &Path, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file: VectorFile = serde_json::from_str(&text).with_context(|| format!("{} is malformed", path.display()))?;
     let today = parse_day(&file.today)?;
@@ -142,7 +144,7 @@ fn run_vectors(path: &Path, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         }
     }
     writeln!(out, "{} passed, {failed} failed", file.vectors.len() - failed)?;
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed == 0 { Outcome::Done } else { Outcome::Failed })
 }
 
 impl Vector {
@@ -182,7 +184,7 @@ fn today() -> anyhow::Result<Date> {
 mod tests {
     use super::*;
 
-    fn run_file(text: &str) -> (ExitCode, String) {
+    fn run_file(text: &str) -> (Outcome, String) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let mut out = Vec::new();
@@ -193,7 +195,7 @@ mod tests {
     #[test]
     fn the_published_vectors_all_pass() {
         let (code, out) = run_file(include_str!("../../../protocol/tests/vectors/documents.json"));
-        assert_eq!(code, ExitCode::SUCCESS, "{out}");
+        assert_eq!(code, Outcome::Done, "{out}");
         assert!(out.ends_with(" passed, 0 failed\n") && !out.starts_with('0'), "{out}");
     }
 
@@ -208,7 +210,7 @@ mod tests {
                 {"type": 1, "input": "11010519491231002X", "valid": true, "born": "1949-12-31"}
             ]}"#,
         );
-        assert_eq!(code, ExitCode::FAILURE);
+        assert_eq!(code, Outcome::Failed);
         assert!(out.ends_with("1 passed, 4 failed\n"), "{out}");
     }
 }

@@ -12,7 +12,7 @@ pub const ADULT_YEARS: i32 = 18;
 pub const ELDER_YEARS: i32 = 60;
 
 /// Seconds that Asia/Shanghai is ahead of UTC. No summer time since 1991.
-const SHANGHAI_AHEAD_S: u64 = 8 * 3_600;
+pub const SHANGHAI_AHEAD_S: u64 = 8 * 3_600;
 
 const SECONDS_PER_DAY: u64 = 86_400;
 

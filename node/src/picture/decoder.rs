@@ -1,0 +1,67 @@
+//! The two libraries that find and decode QR symbols, each behind the same call.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rqrr::PreparedImage;
+use rxing::common::HybridBinarizer;
+use rxing::multi::MultipleBarcodeReader;
+use rxing::qrcode::cpp_port::QrReader;
+use rxing::{BarcodeFormat, BinaryBitmap, DecodeHints, Luma8Source};
+
+/// A grey image, row by row, one byte a pixel; as many bytes as `width * height`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame<'a> {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) pixels: &'a [u8],
+}
+
+/// A decoder panicked on an image. The library is at fault; the frame was only read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Panicked;
+
+/// One decoding library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decoder {
+    /// The port of ZXing-C++.
+    Rxing,
+    /// The port of quirc.
+    Rqrr,
+}
+
+impl Decoder {
+    /// Reads every symbol in a frame; none is an empty list.
+    pub(super) fn read(self, frame: Frame<'_>) -> Result<Vec<String>, Panicked> {
+        let decode = match self {
+            Self::Rxing => rxing,
+            Self::Rqrr => rqrr,
+        };
+        // Both libraries index into images that strangers made.
+        catch_unwind(AssertUnwindSafe(|| decode(frame))).map_err(|_| Panicked)
+    }
+}
+
+fn rxing(frame: Frame<'_>) -> Vec<String> {
+    let Ok(source) = Luma8Source::new_with_slice(frame.pixels, frame.width, frame.height) else {
+        return Vec::new();
+    };
+    let hints = DecodeHints {
+        PossibleFormats: Some(HashSet::from([BarcodeFormat::QR_CODE])),
+        TryHarder: Some(true),
+        ..DecodeHints::default()
+    };
+    let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
+    let found = QrReader.decode_multiple_with_hints(&mut bitmap, &hints).unwrap_or_default();
+    found.iter().map(|symbol| symbol.getText().to_owned()).collect()
+}
+
+fn rqrr(frame: Frame<'_>) -> Vec<String> {
+    let (Ok(width), Ok(height)) = (usize::try_from(frame.width), usize::try_from(frame.height)) else {
+        return Vec::new();
+    };
+    let pixel = |x, y| frame.pixels.get(y * width + x).copied().unwrap_or(u8::MAX);
+    let mut image = PreparedImage::prepare_from_greyscale(width, height, pixel);
+    let grids = image.detect_grids();
+    grids.iter().filter_map(|grid| grid.decode().ok()).map(|(_, text)| text).collect()
+}

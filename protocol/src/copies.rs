@@ -1,0 +1,124 @@
+//! Where each registration of this node is: only here, at a neighbour, at the authority (rule N4).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+
+use crate::id::{FeedId, FeedShort, SeqNo};
+use crate::io::Arrival;
+
+/// An own chunk the authority has not signed for.
+#[derive(Debug, Clone, Copy)]
+struct Unreceipted {
+    last: SeqNo,
+    registrations: u64,
+    arrival: Arrival,
+}
+
+/// One own feed.
+#[derive(Debug, Default)]
+struct OwnFeed {
+    chunks: VecDeque<Unreceipted>,
+    /// Up to here some peer acknowledged it as durable.
+    neighbour: SeqNo,
+}
+
+/// Counts for the operator. They add up to everything this node ever registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    /// Registrations of this node.
+    pub registrations: u64,
+    /// Nowhere else: a lost disk loses them.
+    pub only_here: u64,
+    /// Durable at a peer, not yet signed for by the authority.
+    pub at_neighbour: u64,
+    /// Signed for by the authority.
+    pub at_authority: u64,
+}
+
+/// The copies of this node's own entries.
+#[derive(Debug, Default)]
+pub struct Copies {
+    registrations: u64,
+    feeds: BTreeMap<FeedId, OwnFeed>,
+    newest: Arrival,
+}
+
+impl Copies {
+    /// Takes up what the store says: registrations ever written, and chunks without a receipt.
+    #[must_use]
+    pub fn restore(registrations: u64, unreceipted: Vec<(FeedId, SeqNo, u64, Arrival)>) -> Self {
+        let mut copies = Self { registrations, ..Self::default() };
+        for (feed, last, registrations, arrival) in unreceipted {
+            copies.feeds.entry(feed).or_default().chunks.push_back(Unreceipted { last, registrations, arrival });
+            copies.newest = copies.newest.max(arrival);
+        }
+        copies
+    }
+
+    /// An own chunk is on disk here.
+    pub fn written(&mut self, feed: FeedId, last: SeqNo, registrations: u64, arrival: Arrival) {
+        self.registrations += registrations;
+        self.newest = self.newest.max(arrival);
+        self.feeds.entry(feed).or_default().chunks.push_back(Unreceipted { last, registrations, arrival });
+    }
+
+    /// A peer says that it holds a feed durably up to `seq`; only our own feeds matter here.
+    pub fn held_by_peer(&mut self, short: FeedShort, seq: SeqNo) {
+        for (_, feed) in self.feeds.iter_mut().filter(|(id, _)| id.short() == short) {
+            feed.neighbour = feed.neighbour.max(seq);
+        }
+    }
+
+    /// The authority signed. Returns the arrival up to which all our chunks are receipted, if any are.
+    pub fn receipted(&mut self, receipts: &BTreeMap<FeedId, SeqNo>) -> Option<Arrival> {
+        let mut any = false;
+        for (id, feed) in &mut self.feeds {
+            let mark = receipts.get(id).copied().unwrap_or_default();
+            while feed.chunks.front().is_some_and(|chunk| chunk.last <= mark) {
+                feed.chunks.pop_front();
+                any = true;
+            }
+        }
+        let oldest = self.feeds.values().filter_map(|feed| feed.chunks.front()).map(|chunk| chunk.arrival).min();
+        any.then(|| oldest.map_or(self.newest, |oldest| Arrival(oldest.0.saturating_sub(1))))
+    }
+
+    /// Where the registrations are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts { registrations: self.registrations, ..Counts::default() };
+        for feed in self.feeds.values() {
+            for chunk in &feed.chunks {
+                if chunk.last <= feed.neighbour {
+                    counts.at_neighbour += chunk.registrations;
+                } else {
+                    counts.only_here += chunk.registrations;
+                }
+            }
+        }
+        counts.at_authority = self.registrations.saturating_sub(counts.only_here + counts.at_neighbour);
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registrations_move_from_here_to_a_neighbour_to_the_authority() {
+        let feed = FeedId([1; 16]);
+        let mut copies = Copies::default();
+        copies.written(feed, SeqNo(3), 3, Arrival(10));
+        copies.written(feed, SeqNo(5), 2, Arrival(12));
+        copies.held_by_peer(feed.short(), SeqNo(3));
+        let counts = Counts { registrations: 5, only_here: 2, at_neighbour: 3, at_authority: 0 };
+        assert_eq!(copies.counts(), counts);
+        assert_eq!(copies.receipted(&[(feed, SeqNo(4))].into()), Some(Arrival(11)));
+        assert_eq!(copies.counts(), Counts { at_neighbour: 0, at_authority: 3, ..counts });
+        assert_eq!(copies.receipted(&[(feed, SeqNo(5))].into()), Some(Arrival(12)));
+        assert_eq!(copies.counts().at_authority, 5);
+        assert_eq!(copies.receipted(&[(feed, SeqNo(5))].into()), None);
+    }
+}

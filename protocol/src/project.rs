@@ -1,0 +1,316 @@
+//! The fold from chunks into tables, and the readers that answer from them.
+//!
+//! [`apply`] takes verified chunks in the order in which they arrived here and writes rows; the readers of the
+//! submodules answer the core's questions and the pages. All rows but [`HeadRecord::arrival`] and the
+//! checkpoints kept in pages are a function of the set of entries applied, whatever their order, so the tables
+//! can be thrown away and built again from the log.
+//!
+//! A fact above its writer's role, and one this version cannot read, stays in the pages, is flagged, and is
+//! applied to nothing else. Neither is an error.
+//!
+//! Table `Meta`: `indexed` → the last chunk applied (8 bytes, big-endian). Every table's keys and values are
+//! described in its module; all numbers in keys are big-endian, no value exceeds [`crate::limits::PAGE_BYTES_MAX`].
+
+use crate::chunk::OpenedChunk;
+use crate::entry::Entry;
+use crate::fact::{Fact, Reviewed, Role, Subject};
+use crate::id::{EntryId, Hash, Lane, NodeKey, SeqNo};
+use crate::io::Arrival;
+use crate::view::{Batch, Table, View, ViewError};
+
+mod codes;
+mod control;
+mod counts;
+mod documents;
+mod flags;
+mod heads;
+mod pages;
+mod people;
+mod ranges;
+mod row;
+mod standing;
+
+pub use codes::{CodeRecord, CodeTotals, code, code_totals, issued};
+pub use control::{control, receipt_mark};
+pub use counts::{Counts, HourCount, counts, hours};
+pub use documents::{DOCUMENT_FACTS_MAX, document_facts};
+pub use flags::{About, Flag, FlagKind, FlagState, Owner, Party, flags};
+pub use heads::{HeadRecord, head, heads};
+pub use people::{DUPLICATE_NEIGHBOURS_MAX, prior};
+pub use ranges::{Entries, entries, entry, read_range};
+
+use counts::Tally;
+use flags::tubes::{self, Aspect};
+use people::Registration;
+
+/// Entries applied between two looks at the size of the batch: what is written at once belongs together.
+const SLICE_ENTRIES: usize = 8;
+
+/// Key of the last chunk applied, in table `Meta`.
+const INDEXED: &[u8] = b"indexed";
+
+/// What the fold must know besides the chunks.
+pub struct Rules<'r> {
+    /// Two registrations of a person this close are flagged. Milliseconds; from the policy.
+    ///
+    /// Tables built with another window differ until they are built again.
+    pub window_ms: u64,
+    /// Role of a writer; one without a role may state nothing.
+    ///
+    /// Must answer the same for a writer whenever one of its chunks is applied: when the tables are built
+    /// again, certificates are read before everything else.
+    pub role_of: &'r dyn Fn(&NodeKey) -> Option<Role>,
+    /// Keys in the batch after which a chunk is left half applied; at most eight more entries follow.
+    pub keys_max: usize,
+}
+
+/// Where a chunk fell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// Its entries are applied to the end.
+    Applied,
+    /// Its entries are applied up to here, the batch is full: commit it and apply the same chunk again.
+    Partly {
+        /// The last entry applied.
+        through: SeqNo,
+    },
+    /// It held nothing new.
+    Contained,
+    /// It begins past the end of the feed; nothing changed.
+    Gap {
+        /// The number that is missing first.
+        missing: SeqNo,
+    },
+    /// It does not continue the feed that is here: two histories. Nothing changed.
+    Fork {
+        /// Where they differ at the latest.
+        seq: SeqNo,
+    },
+}
+
+/// What came of one call of [`apply`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Projected {
+    /// Where the chunk fell.
+    pub placed: Placed,
+    /// Entries applied to nothing because they state what their writer may not.
+    pub above_role: Vec<EntryId>,
+    /// Entries applied to nothing because this version cannot read them.
+    pub unreadable: Vec<EntryId>,
+}
+
+/// Applies a chunk to the tables.
+///
+/// Repeat-safe: entries that are there already change nothing, a chunk that overlaps adds what is new in it. A
+/// chunk with many entries is applied in steps of which each leaves the tables whole: when the batch has
+/// [`Rules::keys_max`] keys the answer is [`Placed::Partly`], and the same chunk is to be applied again on top
+/// of the batch once that is committed. A batch must be committed as one: the rows of an entry and the head
+/// that says it was applied are never apart.
+///
+/// # Errors
+/// [`ViewError`]: our disk. The batch is then worth nothing.
+pub fn apply<V: View>(
+    batch: &mut Batch<'_, V>,
+    chunk: &OpenedChunk,
+    arrival: Arrival,
+    rules: &Rules<'_>,
+) -> Result<Projected, ViewError> {
+    let feed = chunk.header.id();
+    let record = head(batch, &feed)?.unwrap_or_else(|| HeadRecord::new(chunk.header));
+    let mut projected = Projected { placed: Placed::Applied, above_role: Vec::new(), unreadable: Vec::new() };
+    match place(chunk, record.height, record.head) {
+        Ok(new) => {
+            let tail = pages::Tail::open(batch, feed, record)?;
+            let fold = Fold { chunk, arrival, rules, role: (rules.role_of)(&chunk.header.writer) };
+            projected.placed = fold.run(batch, tail, new, &mut projected)?;
+        }
+        Err(placed) => projected.placed = placed,
+    }
+    if !matches!(projected.placed, Placed::Partly { .. }) && indexed(batch)? < arrival {
+        batch.put(Table::Meta, INDEXED.to_vec(), arrival.0.to_be_bytes().to_vec());
+    }
+    Ok(projected)
+}
+
+/// Reads the last chunk applied; 0 when none is.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn indexed<V: View>(view: &V) -> Result<Arrival, ViewError> {
+    let stored = view.get(Table::Meta, INDEXED)?;
+    stored.map_or(Ok(Arrival(0)), |value| {
+        row::Rest(&value).number().map(Arrival).ok_or_else(|| row::damaged(Table::Meta))
+    })
+}
+
+/// The entries of a chunk that follow the height, or why there are none to apply.
+fn place(chunk: &OpenedChunk, height: SeqNo, head: Hash) -> Result<&[Entry], Placed> {
+    let (first, last) = (chunk.first(), chunk.checkpoint.seq);
+    if first > height.next() {
+        return Err(Placed::Gap { missing: height.next() });
+    }
+    if last < height {
+        return Err(Placed::Contained);
+    }
+    let known = usize::try_from(height.0 + 1 - first.0).unwrap_or(usize::MAX);
+    let (known, new) = chunk.entries.split_at_checked(known).unwrap_or((&chunk.entries, &[]));
+    if known.last().map_or(chunk.previous, |entry| entry.hash) != head {
+        return Err(Placed::Fork { seq: if known.is_empty() { first } else { height } });
+    }
+    if new.is_empty() { Err(Placed::Contained) } else { Ok(new) }
+}
+
+/// One chunk on its way into the tables.
+struct Fold<'c, 'r> {
+    chunk: &'c OpenedChunk,
+    arrival: Arrival,
+    rules: &'c Rules<'r>,
+    role: Option<Role>,
+}
+
+impl Fold<'_, '_> {
+    fn run<V: View>(
+        &self,
+        batch: &mut Batch<'_, V>,
+        mut tail: pages::Tail,
+        new: &[Entry],
+        projected: &mut Projected,
+    ) -> Result<Placed, ViewError> {
+        tail.record.arrival = self.arrival;
+        let mut tally = Tally::default();
+        for slice in new.chunks(SLICE_ENTRIES) {
+            // A fact may speak of an entry of its own slice, so pages come first.
+            for entry in slice {
+                tail.push(batch, entry);
+            }
+            if tail.record.height == self.chunk.checkpoint.seq {
+                tail.close(&self.chunk.checkpoint);
+            }
+            tail.write_page(batch);
+            for entry in slice {
+                self.entry(batch, &mut tail, &mut tally, entry, projected)?;
+            }
+            tail.write_head(batch);
+            if batch.len() >= self.rules.keys_max && tail.record.height < self.chunk.checkpoint.seq {
+                tally.flush(batch)?;
+                return Ok(Placed::Partly { through: tail.record.height });
+            }
+        }
+        tally.flush(batch)?;
+        Ok(Placed::Applied)
+    }
+
+    fn entry<V: View>(
+        &self,
+        batch: &mut Batch<'_, V>,
+        tail: &mut pages::Tail,
+        tally: &mut Tally,
+        entry: &Entry,
+        projected: &mut Projected,
+    ) -> Result<(), ViewError> {
+        let id = EntryId { feed: tail.feed, seq: entry.seq };
+        let writer = self.chunk.header.writer;
+        let Ok(fact) = Fact::from_bytes(&entry.fact) else {
+            flags::unapplied(batch, FlagKind::Unreadable, (id, entry.stamp, writer));
+            projected.unreadable.push(id);
+            return Ok(());
+        };
+        if !self.role.is_some_and(|role| fact.allowed(role)) {
+            flags::unapplied(batch, FlagKind::AboveRole, (id, entry.stamp, writer));
+            projected.above_role.push(id);
+            return Ok(());
+        }
+        documents::write(batch, id, entry, &fact);
+        control::apply(batch, id, entry, &fact)?;
+        if matches!(fact, Fact::Registered(_)) {
+            tail.record.registered += 1;
+        }
+        self.fact(batch, tally, id, entry, &fact)
+    }
+
+    fn fact<V: View>(
+        &self,
+        batch: &mut Batch<'_, V>,
+        tally: &mut Tally,
+        id: EntryId,
+        entry: &Entry,
+        fact: &Fact,
+    ) -> Result<(), ViewError> {
+        let writer = self.chunk.header.writer;
+        let place = (entry.stamp, id);
+        let window_ms = self.rules.window_ms;
+        match fact {
+            Fact::Registered(fact) => {
+                let standing = standing::standing(batch, id)?;
+                let registration = Registration::new(id, writer, entry.stamp, fact, standing);
+                registration.write(batch);
+                let counts = tally.of(batch, writer)?;
+                counts.register(fact.route);
+                counts.voided += u64::from(standing == people::Standing::Voided);
+                tally.hour(writer, entry.stamp);
+                flags::duplicates::add(batch, &registration, window_ms)
+            }
+            Fact::Voided(fact) => standing::voided(batch, tally, fact.registration, window_ms),
+            Fact::Opened(fact) => {
+                tally.of(batch, writer)?.opened += 1;
+                tubes::touched(batch, Aspect::Opened, &fact.tube, writer, place)
+            }
+            Fact::Sealed(fact) => {
+                tally.of(batch, writer)?.sealed += 1;
+                tubes::touched(batch, Aspect::Sealed, &fact.tube, writer, place)
+            }
+            Fact::Reported(fact) => {
+                tally.of(batch, writer)?.read(fact.outcome);
+                tubes::read(batch, &fact.tube, writer, place, fact.outcome)
+            }
+            Fact::Corrected(fact) => {
+                tally.of(batch, writer)?.read(fact.outcome);
+                tubes::read(batch, &fact.tube, writer, place, fact.outcome)
+            }
+            Fact::Reviewed(fact) => self.review(batch, tally, id, entry, fact),
+            Fact::Issued(fact) if self.chunk.header.lane == Lane::PRIVATE => codes::issue(batch, id, entry.stamp, fact),
+            Fact::Revoked(fact) if self.chunk.header.lane == Lane::PRIVATE => codes::revoke(batch, &fact.code),
+            // These change documents or control only; a code in a lane that others read is nobody's code.
+            Fact::Amended(_)
+            | Fact::Moved(_)
+            | Fact::Packed(_)
+            | Fact::HandedOver(_)
+            | Fact::Received(_)
+            | Fact::Enrolled(_)
+            | Fact::Withdrawn(_)
+            | Fact::Trust(_)
+            | Fact::Policy(_)
+            | Fact::Status(_)
+            | Fact::Receipt(_)
+            | Fact::ForkProof(_)
+            | Fact::SealKey(_)
+            | Fact::Issued(_)
+            | Fact::Revoked(_) => Ok(()),
+        }
+    }
+
+    /// A review dismisses the flags on the register it names.
+    fn review<V: View>(
+        &self,
+        batch: &mut Batch<'_, V>,
+        tally: &mut Tally,
+        id: EntryId,
+        entry: &Entry,
+        review: &Reviewed,
+    ) -> Result<(), ViewError> {
+        let Subject::Tube(tube) = &review.subject else { return Ok(()) };
+        let seen = review.seen.as_deref().unwrap_or_default();
+        match review.register.as_str() {
+            "open" => tubes::reviewed(batch, Aspect::Opened, tube, id, seen),
+            "seal" => tubes::reviewed(batch, Aspect::Sealed, tube, id, seen),
+            "result" => tubes::reviewed(batch, Aspect::Read, tube, id, seen),
+            register => match register.strip_prefix("void/").and_then(|entry| entry.parse().ok()) {
+                Some(registration) => {
+                    let counts = review.value.is_empty();
+                    standing::reviewed(batch, tally, registration, self.rules.window_ms, (entry.stamp, id, counts))
+                }
+                None => Ok(()),
+            },
+        }
+    }
+}

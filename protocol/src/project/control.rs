@@ -1,0 +1,152 @@
+//! Facts that change what a node accepts, to restore it from.
+//!
+//! Table `Control`; the values of all kinds but receipts are stamp (8 bytes, big-endian), feed (16), number (8,
+//! big-endian), fact.
+//!
+//! | key | kept |
+//! |---|---|
+//! | 0, feed (16), number (8) | every certificate |
+//! | 1, feed, number | every withdrawal |
+//! | 2 | the newest trust list |
+//! | 3 | the newest policy |
+//! | 4, list (4), feed, number | every statement of a status list that revokes something |
+//! | 5, list (4) | the newest statement of a list that revokes nothing: its sign of life |
+//! | 6, feed (16) | the highest number receipted (8, big-endian) |
+//! | 7, feed (16) | the oldest proof of that feed's fork that holds |
+//! | 8, day (4), feed, number | every key of the day |
+//!
+//! Newest and oldest are by stamp, then entry.
+
+use super::row::{self, Rest, damaged, entry_key};
+use crate::entry::{Checkpoint, Entry};
+use crate::fact::{Fact, ForkProof, Receipt, SealKey, Signed, Status};
+use crate::id::{EntryId, FeedId, SeqNo};
+use crate::time::Stamp;
+use crate::view::{Batch, Table, View, ViewError};
+
+const ENROLLED: u8 = 0;
+const WITHDRAWN: u8 = 1;
+const TRUST: u8 = 2;
+const POLICY: u8 = 3;
+const STATUS: u8 = 4;
+const STATUS_SIGN: u8 = 5;
+const RECEIPT: u8 = 6;
+const FORK: u8 = 7;
+const SEAL_KEY: u8 = 8;
+
+fn key(kind: u8, rest: &[&[u8]]) -> Vec<u8> {
+    [&[kind], rest.concat().as_slice()].concat()
+}
+
+fn value(id: EntryId, entry: &Entry) -> Vec<u8> {
+    [entry.stamp.0.to_be_bytes().as_slice(), &entry_key(id), &entry.fact].concat()
+}
+
+/// Bytes of a value by which two are ordered.
+const ORDER_BYTES: usize = 8 + row::ENTRY_BYTES;
+
+fn keep<V: View>(
+    batch: &mut Batch<'_, V>,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    replaces: impl FnOnce(&[u8], &[u8]) -> bool,
+) -> Result<(), ViewError> {
+    let held = batch.get(Table::Control, &key)?;
+    let order = |value: &[u8]| value.get(..ORDER_BYTES).unwrap_or_default().to_vec();
+    if held.is_none_or(|held| replaces(&order(&value), &order(&held))) {
+        batch.put(Table::Control, key, value);
+    }
+    Ok(())
+}
+
+/// Applies a fact, if it is of these kinds.
+pub(super) fn apply<V: View>(
+    batch: &mut Batch<'_, V>,
+    id: EntryId,
+    entry: &Entry,
+    fact: &Fact,
+) -> Result<(), ViewError> {
+    let place = entry_key(id);
+    let newest = |new: &[u8], held: &[u8]| new > held;
+    let oldest = |new: &[u8], held: &[u8]| new < held;
+    match fact {
+        Fact::Enrolled(_) => batch.put(Table::Control, key(ENROLLED, &[&place]), value(id, entry)),
+        Fact::Withdrawn(_) => batch.put(Table::Control, key(WITHDRAWN, &[&place]), value(id, entry)),
+        Fact::SealKey(SealKey { day, .. }) => {
+            batch.put(Table::Control, key(SEAL_KEY, &[&day.to_be_bytes(), &place]), value(id, entry));
+        }
+        Fact::Status(Status { list, set, .. }) if set.is_empty() => {
+            keep(batch, key(STATUS_SIGN, &[&list.to_be_bytes()]), value(id, entry), newest)?;
+        }
+        Fact::Status(Status { list, .. }) => {
+            batch.put(Table::Control, key(STATUS, &[&list.to_be_bytes(), &place]), value(id, entry));
+        }
+        Fact::Trust(_) => keep(batch, key(TRUST, &[]), value(id, entry), newest)?,
+        Fact::Policy(_) => keep(batch, key(POLICY, &[]), value(id, entry), newest)?,
+        Fact::Receipt(receipt) => receipted(batch, receipt)?,
+        Fact::ForkProof(proof) if holds(proof) => {
+            keep(batch, key(FORK, &[&proof.header().id().0]), value(id, entry), oldest)?;
+        }
+        Fact::ForkProof(_)
+        | Fact::Opened(_)
+        | Fact::Registered(_)
+        | Fact::Voided(_)
+        | Fact::Amended(_)
+        | Fact::Moved(_)
+        | Fact::Sealed(_)
+        | Fact::Packed(_)
+        | Fact::HandedOver(_)
+        | Fact::Received(_)
+        | Fact::Reported(_)
+        | Fact::Corrected(_)
+        | Fact::Reviewed(_)
+        | Fact::Issued(_)
+        | Fact::Revoked(_) => {}
+    }
+    Ok(())
+}
+
+fn receipted<V: View>(batch: &mut Batch<'_, V>, receipt: &Receipt) -> Result<(), ViewError> {
+    for mark in &receipt.marks {
+        if receipt_mark(batch, &mark.feed)?.is_none_or(|held| held < mark.seq) {
+            batch.put(Table::Control, key(RECEIPT, &[&mark.feed.0]), mark.seq.0.to_be_bytes().to_vec());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a proof shows two histories under one writer's signatures; anyone may claim one.
+fn holds(proof: &ForkProof) -> bool {
+    let header = proof.header();
+    let signed = |Signed { seq, head, signature }: Signed| Checkpoint { seq, head, signature }.verify(&header).is_ok();
+    proof.one.seq == proof.other.seq && proof.one.head != proof.other.head && signed(proof.one) && signed(proof.other)
+}
+
+/// Reads the facts a node must know to go on as before, in the order of stamps, then entries.
+///
+/// Certificates, trust list and policy are signed by the root besides: whoever takes them up checks that again.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn control<V: View>(view: &V) -> Result<Vec<(EntryId, Fact)>, ViewError> {
+    let mut facts: Vec<((Stamp, EntryId), Fact)> = Vec::new();
+    for kind in [ENROLLED, WITHDRAWN, TRUST, POLICY, STATUS, STATUS_SIGN, FORK, SEAL_KEY] {
+        row::for_each(view, Table::Control, &[kind], |_, value| {
+            let mut rest = Rest(&value);
+            let place = rest.stamp().zip(rest.entry()).ok_or_else(|| damaged(Table::Control))?;
+            facts.push((place, Fact::from_bytes(rest.0).map_err(|_| damaged(Table::Control))?));
+            Ok(())
+        })?;
+    }
+    facts.sort_by_key(|(place, _)| *place);
+    Ok(facts.into_iter().map(|((_, id), fact)| (id, fact)).collect())
+}
+
+/// Reads up to which entry the authority holds a feed durably; `None` before its first receipt.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn receipt_mark<V: View>(view: &V, feed: &FeedId) -> Result<Option<SeqNo>, ViewError> {
+    let value = view.get(Table::Control, &key(RECEIPT, &[&feed.0]))?;
+    value.map(|value| Rest(&value).number().map(SeqNo).ok_or_else(|| damaged(Table::Control))).transpose()
+}

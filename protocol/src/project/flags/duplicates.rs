@@ -1,0 +1,72 @@
+//! One person registered twice inside the window.
+//!
+//! Every two registrations of a person are a pair when their stamps lie within the window and fewer than
+//! [`DUPLICATE_NEIGHBOURS_MAX`] of the person's registrations lie between them.
+
+use super::{Content, FlagKind, FlagState, Owner, Party, key, raise};
+use crate::id::EntryId;
+use crate::project::people::{DUPLICATE_NEIGHBOURS_MAX, Registration, Standing, neighbours};
+use crate::project::row::entry_key;
+use crate::view::{Batch, Table, View, ViewError};
+
+fn pair_key(one: &Registration, other: &Registration) -> Vec<u8> {
+    let (smaller, larger): (EntryId, EntryId) = (one.id.min(other.id), one.id.max(other.id));
+    key(FlagKind::Duplicate, &[one.person.0.as_slice(), &entry_key(smaller), &entry_key(larger)].concat())
+}
+
+fn content(earlier: &Registration, later: &Registration) -> Content {
+    let one_site = earlier.place.writer == later.place.writer;
+    let decided = |registration: &Registration| registration.place.standing != Standing::Counts;
+    let state = if decided(earlier) || decided(later) {
+        FlagState::Settled
+    } else if one_site && later.place.warned {
+        FlagState::Seen
+    } else {
+        FlagState::Open
+    };
+    let owner = if one_site { Owner::Node(later.place.writer) } else { Owner::Authority };
+    let party = |of: &Registration| Party { at: of.stamp.wall(), entry: of.id, writer: of.place.writer };
+    Content { state, owner, parties: vec![party(earlier), party(later)] }
+}
+
+/// Flags a registration that was not there before, against its neighbours.
+///
+/// Two registrations it comes between may no longer be near enough to be a pair.
+pub(in crate::project) fn add<V: View>(
+    batch: &mut Batch<'_, V>,
+    new: &Registration,
+    window_ms: u64,
+) -> Result<(), ViewError> {
+    let (before, after) = pair_up(batch, new, window_ms)?;
+    for (place, earlier) in before.iter().enumerate() {
+        let parted = DUPLICATE_NEIGHBOURS_MAX.checked_sub(place + 1).and_then(|place| after.get(place));
+        if let Some(later) = parted {
+            batch.remove(Table::Flags, pair_key(earlier, later));
+        }
+    }
+    Ok(())
+}
+
+/// States the flags of a registration anew, after its standing changed.
+pub(in crate::project) fn restate<V: View>(
+    batch: &mut Batch<'_, V>,
+    registration: &Registration,
+    window_ms: u64,
+) -> Result<(), ViewError> {
+    pair_up(batch, registration, window_ms).map(|_| ())
+}
+
+fn pair_up<V: View>(
+    batch: &mut Batch<'_, V>,
+    of: &Registration,
+    window_ms: u64,
+) -> Result<(Vec<Registration>, Vec<Registration>), ViewError> {
+    let (before, after) = neighbours(batch, of, window_ms)?;
+    for earlier in &before {
+        raise(batch, pair_key(earlier, of), &content(earlier, of));
+    }
+    for later in &after {
+        raise(batch, pair_key(of, later), &content(of, later));
+    }
+    Ok((before, after))
+}

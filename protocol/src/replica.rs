@@ -1,0 +1,585 @@
+//! The replica: one node's whole protocol, routed to the steps. Holds no rule of its own.
+//!
+//! # Contract
+//! - [`Replica::handle`] takes one input and never fails: a peer's misbehaviour is an output.
+//! - Then [`Replica::next_output`] is drained; outputs are carried out in that order.
+//! - Then [`Replica::next_deadline`] says when to call again with [`Input::DeadlineReached`], and why.
+//! - `now.mono` never decreases. Every [`Output::Persist`] and [`Output::Load`] is answered exactly once, and
+//!   [`Input::Persisted`] says `Ok` only after the sync to disk.
+//! - Equal inputs give equal outputs, byte for byte.
+//! - Nothing is shown, announced, acknowledged or receipted before it is durable.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::append::Append;
+use crate::certificate::{Certificate, CertificateError};
+use crate::chunk::{OpenedChunk, SealedChunk};
+use crate::clock::Clock;
+use crate::control::{Control, Effect};
+use crate::copies::Copies;
+use crate::entry::node_key;
+use crate::exchange::frame::{Frame, Hello};
+use crate::exchange::session::Session;
+use crate::exchange::{self, Exchange, Out};
+use crate::fact::{Fact, FactError, Role};
+use crate::frontier::{Frontier, Head, Lanes};
+use crate::id::{EntryId, Epoch, FeedHeader, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
+use crate::io::{
+    Answer, Arrival, CloseReason, Deadline, DeadlineReason, Input, LinkId, Notice, Output, PersistError, Query,
+    RequestId,
+};
+use crate::issuing::Issuer;
+use crate::limits::CHUNK_BYTES_MAX;
+use crate::merge::{self, MergeRefusal};
+use crate::parked::Parked;
+use crate::receipting::Receipting;
+use crate::roster::Standing;
+use crate::time::{MS_PER_S, Mono, Now, Stamp};
+
+mod commands;
+mod status;
+
+pub use status::{ListAge, PeerStatus, Status};
+
+/// Signs of life of the status lists inside the time after which they count as stale. Source: guess; three may be lost.
+const SIGNS_BEFORE_STALE: u64 = 4;
+
+/// What a node is, before it knows anything else.
+#[derive(Debug)]
+pub struct Identity {
+    /// Its key.
+    pub key: SigningKey,
+    /// Its certificate, as the root signed it.
+    pub certificate: Vec<u8>,
+    /// The root, pinned at enrolment.
+    pub root: VerifyingKey,
+    /// The lifetime of its store.
+    pub epoch: Epoch,
+    /// Seed of everything random, 32 bytes.
+    pub seed: [u8; 32],
+    /// The authority's issuing key.
+    pub issuer: Option<SigningKey>,
+}
+
+/// What the store holds, read before the node starts.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// The head of every feed.
+    pub heads: Vec<Head>,
+    /// Facts that change what the node accepts, oldest first; their writers' roles were checked when they came.
+    pub control: Vec<Fact>,
+    /// Documents of the root that came with the enrolment: trust list, policy, certificates.
+    pub signed: Signed,
+    /// How far peers' arrival orders were seen.
+    pub cursors: BTreeMap<NodeKey, (Epoch, u64)>,
+    /// Own chunks the authority has not signed for: feed, last number, registrations in it, arrival.
+    pub unreceipted: Vec<(FeedId, SeqNo, u64, Arrival)>,
+    /// Registrations of ours ever written.
+    pub registrations: u64,
+    /// Codes ever issued.
+    pub issued: u64,
+    /// The last chunk the tables reflect.
+    pub indexed: Arrival,
+}
+
+/// What the root signed and the enrolment carried.
+#[derive(Debug, Clone, Default)]
+pub struct Signed {
+    /// Certificates.
+    pub certificates: Vec<Vec<u8>>,
+    /// The trust list.
+    pub trust: Vec<u8>,
+    /// The policy.
+    pub policy: Vec<u8>,
+}
+
+/// Why a replica cannot be restored. The operator is told; nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// The node's own certificate does not open under its root.
+    #[error("this node's certificate: {0}")]
+    Certificate(#[from] CertificateError),
+    /// The certificate is of another key.
+    #[error(
+        "this node's certificate is of another key ({certified:?}, not {own:?}): join again with this node's request"
+    )]
+    OtherKey {
+        /// The key certified.
+        certified: NodeKey,
+        /// The node's key.
+        own: NodeKey,
+    },
+}
+
+/// A chunk handed to the store and not yet on disk.
+#[derive(Debug)]
+struct Writing {
+    chunk: OpenedChunk,
+    from: Option<LinkId>,
+}
+
+/// What an answer of the store is for.
+#[derive(Debug)]
+enum Purpose {
+    Serve(LinkId, FeedId, SeqNo),
+    Command(Box<commands::Waiting>),
+}
+
+/// The last entry of each feed that was verified, on disk or on its way there.
+#[derive(Debug, Default)]
+struct VerifiedTips {
+    durable: Frontier,
+    ahead: BTreeMap<FeedId, (SeqNo, Hash)>,
+}
+
+impl VerifiedTips {
+    fn of(&self, feed: &FeedId) -> Option<(SeqNo, Hash)> {
+        self.ahead.get(feed).copied().or_else(|| self.durable.get(feed).map(|head| (head.seq, head.hash)))
+    }
+}
+
+impl exchange::Tips for VerifiedTips {
+    fn tip(&self, feed: FeedShort) -> Option<(SeqNo, [u8; 4])> {
+        let (id, head) = self.durable.named(feed).next()?;
+        let (seq, hash) = self.ahead.get(id).copied().unwrap_or((head.seq, head.hash));
+        hash.0.first_chunk().map(|hash| (seq, *hash))
+    }
+}
+
+/// One node's protocol.
+#[derive(Debug)]
+pub struct Replica {
+    own: Certificate,
+    lanes: Lanes,
+    append: Append,
+    control: Control,
+    tips: VerifiedTips,
+    exchange: Exchange,
+    parked: Parked,
+    copies: Copies,
+    receipting: Option<Receipting>,
+    issuer: Option<Issuer>,
+    random: ChaCha20Rng,
+    requests: u64,
+    writing: BTreeMap<RequestId, Writing>,
+    loading: BTreeMap<RequestId, Purpose>,
+    commands: BTreeMap<RequestId, commands::Pending>,
+    waiting_for_index: Vec<LinkId>,
+    indexed: Arrival,
+    sign_at: Option<Mono>,
+    outputs: VecDeque<Output>,
+}
+
+impl Replica {
+    /// Restores a node from what its store holds. Pure: equal arguments, equal replicas.
+    ///
+    /// # Errors
+    /// [`RestoreError`] when the node's certificate is not its own.
+    pub fn restore(identity: Identity, held: Held) -> Result<Self, RestoreError> {
+        let own = Certificate::open(&identity.certificate, &identity.root)?;
+        let key = node_key(&identity.key);
+        if own.node != key {
+            return Err(RestoreError::OtherKey { certified: own.node, own: key });
+        }
+        let mut control = Control::new(identity.root);
+        control.roster.enrol(&identity.certificate)?;
+        for certificate in &held.signed.certificates {
+            control.roster.enrol(certificate)?;
+        }
+        // Empty until the enrolment wrote them; a newer one in the log replaces them.
+        let _ = (control.trust(&held.signed.trust), control.policy(&held.signed.policy));
+        let mut seeds = ChaCha20Rng::from_seed(identity.seed);
+        let mut jitter = [0; 32];
+        seeds.fill_bytes(&mut jitter);
+        let allotment = crate::issuing::allotment(&identity.key);
+        let issuer = identity.issuer.map(|key| Issuer::new(key, allotment, held.issued));
+        let mut append = Append::new(identity.key, identity.epoch);
+        let mut tips = VerifiedTips::default();
+        for head in held.heads {
+            if append.is_own(&head.header) {
+                append.resume(head.header, (head.seq, head.hash), head.stamp);
+            }
+            tips.durable.set(head);
+        }
+        let lanes = Session::lanes(&own);
+        let exchange_own = exchange::Own { lanes, epoch: identity.epoch, certificate: identity.certificate };
+        let exchange = Exchange::new(exchange_own, held.cursors, tips.durable.newest(), jitter);
+        let receipting = (own.role == Role::Authority).then(Receipting::default);
+        let mut replica = Self {
+            lanes: Session::lanes(&own),
+            own,
+            append,
+            control,
+            tips,
+            exchange,
+            parked: Parked::default(),
+            copies: Copies::restore(held.registrations, held.unreceipted),
+            receipting,
+            issuer,
+            random: seeds,
+            requests: 0,
+            writing: BTreeMap::new(),
+            loading: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            waiting_for_index: Vec::new(),
+            indexed: held.indexed,
+            sign_at: Some(Mono::default()),
+            outputs: VecDeque::new(),
+        };
+        for fact in &held.control {
+            replica.take_effect(fact);
+        }
+        Ok(replica)
+    }
+
+    /// Takes one input. Drain [`Replica::next_output`] before the next.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Connected { link, peer, dialled } => self.connected(now, link, peer, dialled),
+            Input::Disconnected { link } => self.exchange.disconnected(now, link),
+            Input::Frame { link, bytes } => self.frame(now, link, &bytes),
+            Input::Persisted { request, result } => self.persisted(now, request, result),
+            Input::Indexed { through } => self.index_reached(through),
+            Input::Loaded { request, answer } => self.loaded(now, request, answer),
+            Input::Command { request, command } => self.command(now, request, *command),
+            Input::DeadlineReached => self.deadline(now),
+        }
+        self.write_groups();
+        self.carry_out();
+    }
+
+    /// The next effect, in the order they must be carried out.
+    pub fn next_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call again, and why.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let due = [
+            (self.exchange.announce_at(&self.tips.durable), DeadlineReason::Announce),
+            (self.exchange.compare_at(), DeadlineReason::Compare),
+            (self.exchange.stalls_at(), DeadlineReason::Stall),
+            (self.receipting.as_ref().and_then(Receipting::due), DeadlineReason::Receipt),
+            (self.sign_at.filter(|_| self.issuer.is_some()), DeadlineReason::StatusSign),
+        ];
+        due.into_iter().filter_map(|(at, reason)| at.map(|at| (at, reason))).min()
+    }
+
+    fn request(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId(self.requests)
+    }
+
+    fn deadline(&mut self, now: Now) {
+        if self.exchange.announce_at(&self.tips.durable).is_some_and(|at| at <= now.mono) {
+            self.exchange.announce(now, &self.tips.durable);
+        }
+        self.exchange.compare(now, &self.tips.durable);
+        self.exchange.close_stalled(now);
+        if let Some(issuer) = self.issuer.as_ref().filter(|_| self.sign_at.is_some_and(|at| at <= now.mono)) {
+            let stale_after_ms = self.control.knowledge.policy.list_stale_after_s.saturating_mul(MS_PER_S);
+            self.sign_at = Some(now.mono.after_ms((stale_after_ms / SIGNS_BEFORE_STALE).max(MS_PER_S)));
+            for fact in issuer.signs_of_life(now.wall) {
+                self.append.stage(now.wall, Lane::CITY, fact, None);
+            }
+        }
+        if let Some(receipting) = &mut self.receipting {
+            let interval_ms = self.control.knowledge.policy.receipt_interval_ms;
+            for (lane, fact) in receipting.take(now.mono, interval_ms) {
+                self.append.stage(now.wall, lane, fact.into(), None);
+            }
+        }
+    }
+
+    fn connected(&mut self, now: Now, link: LinkId, peer: NodeKey, dialled: bool) {
+        if self.control.roster.is_withdrawn(&peer) {
+            self.outputs.push_back(Output::Close { link, reason: CloseReason::Withdrawn });
+            return;
+        }
+        let known = self.control.roster.certificate(&peer).is_some();
+        self.exchange.connected(now, link, peer, dialled || known, self.tips.durable.newest());
+    }
+
+    fn frame(&mut self, now: Now, link: LinkId, bytes: &[u8]) {
+        match Frame::from_bytes(bytes) {
+            Err(_) => self.outputs.push_back(Output::Close { link, reason: CloseReason::BadFrame }),
+            Ok(Frame::Hello(hello)) => self.hello(now, link, &hello),
+            Ok(Frame::Chunk(bytes)) => self.chunk(now, link, bytes.into()),
+            Ok(frame) => {
+                let held = self.exchange.frame(now, link, frame, &self.tips.durable, &self.tips);
+                held.into_iter().for_each(|held| self.copies.held_by_peer(held.feed, held.seq));
+                self.pump(link);
+            }
+        }
+    }
+
+    fn hello(&mut self, now: Now, link: LinkId, hello: &Hello) {
+        let Some(peer) = self.exchange.session(link).filter(|s| s.open.is_none()).map(|session| session.peer) else {
+            self.outputs.push_back(Output::Close { link, reason: CloseReason::BadFrame });
+            return;
+        };
+        let close = |reason| Output::Close { link, reason };
+        // The clock may be wrong, so expiry is judged by the newest signed moment held: it cannot be earlier.
+        let opened = Certificate::open(&hello.certificate, self.control.roster.root());
+        let expired = |certificate: &Certificate| certificate.until <= self.control.not_before_s;
+        match opened {
+            Ok(certificate) if certificate.node == peer && !expired(&certificate) => {
+                if self.control.roster.is_withdrawn(&peer) {
+                    self.outputs.push_back(close(CloseReason::Withdrawn));
+                    return;
+                }
+                // It opened under our root just now, so it enrols.
+                if self.control.roster.enrol(&hello.certificate).is_ok_and(|(_, newer)| newer) {
+                    self.outputs.push_back(Output::Keep { certificate: hello.certificate.to_vec() });
+                }
+                self.outputs.push_back(Output::Admit { link, peer });
+                self.exchange.welcome(now, link, hello, certificate, &self.tips.durable);
+                self.unpark(now, peer);
+            }
+            Ok(_) | Err(_) => self.outputs.push_back(close(CloseReason::NoCertificate)),
+        }
+    }
+
+    fn chunk(&mut self, now: Now, link: LinkId, bytes: Vec<u8>) {
+        let Some(peer) = self.exchange.session(link).filter(|s| s.open.is_some()).map(|session| session.peer) else {
+            self.outputs.push_back(Output::Close { link, reason: CloseReason::BadFrame });
+            return;
+        };
+        match SealedChunk::parse(bytes) {
+            Ok(sealed) => self.merge(now, Some(link), peer, sealed),
+            Err(_) => self.outputs.push_back(Output::Close { link, reason: CloseReason::BadChunk }),
+        }
+    }
+
+    /// A chunk of somebody's feed, from a peer or from a bundle.
+    fn merge(&mut self, now: Now, link: Option<LinkId>, peer: NodeKey, sealed: SealedChunk) {
+        let header = *sealed.header();
+        let id = header.id();
+        let standing = self.control.roster.standing(&header.writer, &id);
+        let examined = if self.lanes.contains(header.lane) {
+            merge::examine(&sealed, standing, self.tips.of(&id))
+        } else {
+            Err(MergeRefusal::Lane)
+        };
+        match examined {
+            Ok(chunk) => {
+                if let Some(link) = link {
+                    self.exchange.arrived(now, link, id.short(), chunk.checkpoint.seq);
+                }
+                self.tips.ahead.insert(id, (chunk.checkpoint.seq, chunk.checkpoint.head));
+                self.persist(chunk, sealed, link);
+            }
+            Err(MergeRefusal::Known) => {
+                if let (Some(link), Some(head)) = (link, self.tips.durable.get(&id).copied()) {
+                    self.exchange.durable(now, Some(link), id.short(), header.lane, head.seq);
+                }
+            }
+            Err(MergeRefusal::UnknownWriter) if self.parked.hold(link, peer, sealed) => {}
+            Err(reason) => {
+                self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
+                if let MergeRefusal::Fork { at } = reason {
+                    self.outputs.push_back(Output::Notice(Notice::Fork { feed: id, seq: at }));
+                }
+                if let (Some(link), MergeRefusal::Chunk(_)) = (link, reason) {
+                    self.outputs.push_back(Output::Close { link, reason: CloseReason::BadChunk });
+                }
+                if let Some(link) = link {
+                    self.exchange.refused(now, link, id.short());
+                }
+            }
+        }
+    }
+
+    fn unpark(&mut self, now: Now, writer: NodeKey) {
+        for (link, peer, sealed) in self.parked.release(&writer) {
+            self.merge(now, link, peer, sealed);
+        }
+    }
+
+    fn persist(&mut self, chunk: OpenedChunk, sealed: SealedChunk, from: Option<LinkId>) {
+        let request = self.request();
+        let own = self.append.is_own(&chunk.header);
+        self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own });
+        self.writing.insert(request, Writing { chunk, from });
+    }
+
+    fn write_groups(&mut self) {
+        while let Some(chunk) = self.append.next_group() {
+            let sealed = chunk.seal();
+            self.tips.ahead.insert(chunk.header.id(), (chunk.checkpoint.seq, chunk.checkpoint.head));
+            self.persist(chunk, sealed, None);
+        }
+    }
+
+    fn persisted(&mut self, now: Now, request: RequestId, result: Result<Arrival, PersistError>) {
+        let Some(Writing { chunk, from }) = self.writing.remove(&request) else { return };
+        let id = chunk.header.id();
+        match result {
+            Ok(arrival) => self.durable(now, &chunk, id, from, arrival),
+            Err(error) => self.not_durable(now, &chunk.header, id, from, error),
+        }
+    }
+
+    fn durable(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId, from: Option<LinkId>, arrival: Arrival) {
+        let (seq, hash) = (chunk.checkpoint.seq, chunk.checkpoint.head);
+        if self.tips.ahead.get(&id).is_some_and(|(ahead, _)| *ahead <= seq) {
+            self.tips.ahead.remove(&id);
+        }
+        let stamp = chunk.entries.last().map_or(Stamp::default(), |entry| entry.stamp);
+        let signature = chunk.checkpoint.signature;
+        self.tips.durable.set(Head { header: chunk.header, seq, hash, stamp, signature, arrival });
+        if chunk.header.lane != Lane::PRIVATE {
+            self.exchange.durable(now, from, id.short(), chunk.header.lane, seq);
+        }
+        if self.append.is_own(&chunk.header) {
+            self.count_copies(chunk, id, arrival);
+            let finished = self.append.persisted(chunk, arrival);
+            self.finish(finished);
+        } else if let Some(receipting) = &mut self.receipting {
+            receipting.durable(now.mono, chunk.header.lane, id, seq);
+        }
+        self.learn(now, chunk, id);
+    }
+
+    /// Own chunks are kept twice until the authority signs for them; the authority's own are its own receipt.
+    fn count_copies(&mut self, chunk: &OpenedChunk, id: FeedId, arrival: Arrival) {
+        if self.own.role == Role::Authority {
+            self.outputs.push_back(Output::Release { through: arrival });
+            return;
+        }
+        let facts = chunk.entries.iter().filter_map(|entry| Fact::from_bytes(&entry.fact).ok());
+        let registrations = facts.filter(|fact| matches!(fact, Fact::Registered(_))).count() as u64;
+        self.copies.written(id, chunk.checkpoint.seq, registrations, arrival);
+    }
+
+    /// Applies what a durable chunk says about who takes part and what counts.
+    fn learn(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId) {
+        if !self.control.listens_to(&chunk.header.writer) {
+            return;
+        }
+        for entry in &chunk.entries {
+            let entry_id = EntryId { feed: id, seq: entry.seq };
+            match Fact::from_bytes(&entry.fact) {
+                Ok(fact) => {
+                    if let Effect::Enrolled(node) = self.apply_control(entry_id, &chunk.header.writer, &fact) {
+                        self.unpark(now, node);
+                    }
+                }
+                Err(FactError::TooLong { .. } | FactError::UnknownKind { .. } | FactError::Shape { .. }) => {
+                    self.outputs.push_back(Output::Notice(Notice::Unreadable { entry: entry_id }));
+                }
+            }
+        }
+    }
+
+    fn apply_control(&mut self, entry: EntryId, writer: &NodeKey, fact: &Fact) -> Effect {
+        if !self.control.roster.role(writer).is_some_and(|role| fact.allowed(role)) {
+            self.outputs.push_back(Output::Notice(Notice::AboveRole { entry }));
+            return Effect::None;
+        }
+        let effect = self.take_effect(fact);
+        if effect == Effect::NotOfTheRoot {
+            self.outputs.push_back(Output::Notice(Notice::AboveRole { entry }));
+        }
+        effect
+    }
+
+    fn take_effect(&mut self, fact: &Fact) -> Effect {
+        let effect = self.control.apply(fact);
+        match &effect {
+            Effect::Withdrawn(peer) => {
+                self.outputs.push_back(Output::Withdraw { peer: *peer });
+            }
+            Effect::Receipted => {
+                if let Some(through) = self.copies.receipted(&self.control.receipts) {
+                    self.outputs.push_back(Output::Release { through });
+                }
+            }
+            Effect::Enrolled(_) | Effect::None | Effect::NotOfTheRoot => {}
+        }
+        effect
+    }
+
+    fn not_durable(&mut self, now: Now, header: &FeedHeader, id: FeedId, from: Option<LinkId>, error: PersistError) {
+        self.tips.ahead.remove(&id);
+        if self.append.is_own(header) {
+            let failed = self.append.failed(header.lane);
+            self.fail(&failed, error);
+        } else if let Some(link) = from {
+            self.outputs.push_back(Output::Close { link, reason: CloseReason::OurDisk });
+            self.exchange.disconnected(now, link);
+        }
+    }
+
+    fn index_reached(&mut self, through: Arrival) {
+        self.indexed = self.indexed.max(through);
+        self.append.indexed(through);
+        for link in std::mem::take(&mut self.waiting_for_index) {
+            self.pump(link);
+        }
+    }
+
+    /// Reads the next range a peer asked for.
+    fn pump(&mut self, link: LinkId) {
+        while let Some(range) = self.exchange.next_load(link) {
+            let request = self.request();
+            self.loading.insert(request, Purpose::Serve(link, range.feed, range.from));
+            let query = Query::Range { feed: range.feed, from: range.from, bytes_max: CHUNK_BYTES_MAX };
+            self.outputs.push_back(Output::Load { request, query });
+        }
+    }
+
+    fn loaded(&mut self, now: Now, request: RequestId, answer: Answer) {
+        match self.loading.remove(&request) {
+            Some(Purpose::Serve(link, feed, from)) => self.serve(link, feed, from, answer),
+            Some(Purpose::Command(waiting)) => self.decide(now, *waiting, answer),
+            None => {}
+        }
+    }
+
+    fn serve(&mut self, link: LinkId, feed: FeedId, from: SeqNo, answer: Answer) {
+        let chunk = match answer {
+            Answer::Range(chunk) => chunk.and_then(|bytes| SealedChunk::parse(bytes).ok()),
+            Answer::Desk { .. } | Answer::Registry { .. } | Answer::Failed => None,
+        };
+        match chunk {
+            Some(chunk) => {
+                let last = chunk.last();
+                self.exchange.loaded(link, last, chunk.into_bytes());
+                self.pump(link);
+            }
+            None => {
+                let durable = self.tips.durable.get(&feed);
+                let yet = durable.is_some_and(|head| head.seq >= from && head.arrival > self.indexed);
+                self.exchange.not_loaded(link, yet);
+                if yet { self.waiting_for_index.push(link) } else { self.pump(link) }
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        for out in self.exchange.take_out() {
+            self.outputs.push_back(match out {
+                Out::Send(link, frame) => Output::Send { link, bytes: frame.to_bytes() },
+                Out::Close(link, reason) => Output::Close { link, reason },
+                Out::Remember(peer, epoch, through) => Output::Remember { peer, epoch, through },
+                Out::InSync(peer) => Output::Notice(Notice::InSync { peer }),
+            });
+        }
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::of(&self.exchange.clock_offsets_ms(), self.control.not_before_s)
+    }
+
+    /// The standing of a writer, for the step `project`.
+    #[must_use]
+    pub fn standing(&self, writer: &NodeKey, feed: &FeedId) -> Standing {
+        self.control.roster.standing(writer, feed)
+    }
+}

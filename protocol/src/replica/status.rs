@@ -1,0 +1,151 @@
+//! What a node says of itself: to its operator, its metrics and its tests.
+
+use serde::Serialize;
+
+use super::Replica;
+use crate::copies::Counts;
+use crate::fact::{Role, SealKey};
+use crate::frontier::Lanes;
+use crate::id::{Epoch, Hash, Lane, NodeKey};
+use crate::time::{Now, Wall};
+
+/// A node's state at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Its key.
+    pub node: NodeKey,
+    /// Its name.
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+    /// Its cell.
+    pub lane: Lane,
+    /// The lifetime of its store.
+    pub epoch: Epoch,
+    /// Where its own registrations are.
+    pub own: Counts,
+    /// Connections.
+    pub peers: Vec<PeerStatus>,
+    /// Feeds held.
+    pub feeds: u64,
+    /// Entries held.
+    pub entries: u64,
+    /// Chunks on disk.
+    pub arrivals: u64,
+    /// Chunks the tables reflect.
+    pub indexed: u64,
+    /// One hash over everything held of the lanes that travel.
+    pub root: Hash,
+    /// Ages of the status lists.
+    pub lists: Vec<ListAge>,
+    /// Version of the policy.
+    pub policy_version: u64,
+    /// Version of the trust list.
+    pub trust_version: u64,
+    /// Milliseconds the peers' clocks are ahead, their median.
+    pub clock_offset_ms: i64,
+    /// Whether the clock cannot be believed.
+    pub clock_doubtful: bool,
+    /// The key that details are sealed to: its day and itself.
+    #[serde(skip)]
+    pub seal_key: Option<SealKey>,
+    /// Nodes enrolled, as far as known here.
+    pub enrolled: u64,
+}
+
+/// A status list's age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ListAge {
+    /// Its number.
+    pub list: u32,
+    /// As of when, seconds since 1970 UTC.
+    pub issued_at: u64,
+    /// Seconds since.
+    pub age_s: u64,
+    /// Whether that is too old to be silent about.
+    pub stale: bool,
+}
+
+/// One connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerStatus {
+    /// The peer.
+    pub node: NodeKey,
+    /// Its name, if known.
+    pub name: String,
+    /// Its role; absent until it showed its certificate.
+    pub role: Option<Role>,
+    /// Since when it is connected, by this node's clock.
+    pub connected_since: Wall,
+    /// Since when roots are known to be equal; absent while anything is missing or was never compared.
+    pub in_sync_since: Option<Wall>,
+    /// Feeds and entries the peer holds and we do not.
+    pub missing_here: (u64, u64),
+    /// Entries the peer asked for and has not acknowledged.
+    pub missing_there: u64,
+    /// Bytes sent and not acknowledged as durable.
+    pub unacked_bytes: u64,
+}
+
+impl Replica {
+    /// The node's state.
+    #[must_use]
+    pub fn status(&self, now: Now) -> Status {
+        let clock = self.clock();
+        let now_s = clock.agreed(now.wall).seconds();
+        let stale_after_s = self.control.knowledge.policy.list_stale_after_s;
+        let list = |(list, state): (u32, &crate::status::StatusList)| {
+            let age_s = now_s.saturating_sub(state.issued_at_s());
+            ListAge { list, issued_at: state.issued_at_s(), age_s, stale: age_s > stale_after_s }
+        };
+        Status {
+            node: self.own.node,
+            name: self.own.name.to_string(),
+            role: self.own.role,
+            lane: self.own.lane,
+            epoch: self.append.epoch(),
+            own: self.copies.counts(),
+            peers: self.peers(),
+            feeds: self.tips.durable.len() as u64,
+            entries: self.tips.durable.heads().map(|(_, head)| head.seq.0).sum(),
+            arrivals: self.tips.durable.newest().0,
+            indexed: self.indexed.0,
+            root: self.tips.durable.root(&Lanes::All),
+            lists: self.control.knowledge.status.iter().map(list).collect(),
+            policy_version: self.control.knowledge.policy.version,
+            trust_version: self.control.knowledge.trust.version(),
+            clock_offset_ms: clock.offset_ms,
+            clock_doubtful: clock.is_doubtful(now.wall),
+            seal_key: self.control.seal_key.clone(),
+            enrolled: self.control.roster.certificates().count() as u64,
+        }
+    }
+
+    fn peers(&self) -> Vec<PeerStatus> {
+        let peer = |(link, session): (crate::io::LinkId, &crate::exchange::session::Session)| {
+            let open = session.open.as_ref();
+            PeerStatus {
+                node: session.peer,
+                name: self.control.roster.name(&session.peer),
+                role: open.map(|open| open.certificate.role),
+                connected_since: session.since,
+                in_sync_since: self.exchange.in_sync(link),
+                missing_here: open.map_or((0, 0), |open| open.pull.missing()),
+                missing_there: open.map_or(0, |open| open.serve.entries()),
+                unacked_bytes: open.map_or(0, |open| open.serve.unacked_bytes() as u64),
+            }
+        };
+        self.exchange.sessions().map(peer).collect()
+    }
+
+    /// What codes are judged by here, for looks at codes that register nobody.
+    #[must_use]
+    pub const fn knowledge(&self) -> &crate::verify::Knowledge {
+        &self.control.knowledge
+    }
+
+    /// The nodes known here: key, role and name.
+    pub fn enrolled(&self) -> impl Iterator<Item = &crate::certificate::Certificate> {
+        self.control.roster.certificates()
+    }
+}
