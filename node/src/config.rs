@@ -31,11 +31,11 @@ pub struct Config {
     pub cell: Lane,
     /// Where pages and API are served. Anything but loopback exposes them to the network.
     pub http_listen: SocketAddr,
-    /// Multiaddresses that other nodes reach this one at.
+    /// Where other nodes reach this one, `IP:PORT` or multiaddresses.
     pub listen: Vec<String>,
-    /// Multiaddresses of neighbours that mDNS does not find.
+    /// Addresses of neighbours that mDNS does not find.
     pub peers: Vec<String>,
-    /// Multiaddresses of the authority; none means those of the join answer. On the authority: what answers carry.
+    /// Addresses of the authority; none means those of the join answer. On the authority: what answers carry.
     pub authority_addresses: Vec<String>,
     /// Whether neighbours are looked for on the LAN.
     pub mdns: bool,
@@ -184,7 +184,7 @@ impl Config {
             name,
             cell,
             http_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, http_port)),
-            listen: vec!["/ip4/0.0.0.0/tcp/4001".to_owned()],
+            listen: vec!["0.0.0.0:4001".to_owned()],
             peers: Vec::new(),
             authority_addresses: Vec::new(),
             mdns: true,

@@ -56,7 +56,7 @@ async fn publish(node: &NodeHandle, home: &Home) -> Result<(), DutyError> {
 /// Publishes the key of today. Its secret is on disk first: what is sealed to it must open.
 async fn begin_day(node: &NodeHandle, home: &Home, published: &mut Option<u32>) -> Result<(), DutyError> {
     let today = clock::day(clock::wall());
-    let held = node.snapshot().seal_key.as_ref().map(|(day, _)| *day);
+    let held = node.snapshot().seal_key().map(|key| key.day);
     if held.max(*published) >= Some(today) {
         return Ok(());
     }

@@ -5,7 +5,7 @@ mod body;
 mod boxes;
 mod codes;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod metrics;
 mod nodes;
 mod overview;
@@ -21,9 +21,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use swabmesh_protocol::command::{Command, Reply};
+use swabmesh_protocol::command::{Command, Refusal, Reply};
 use swabmesh_protocol::fact::Role;
-use swabmesh_protocol::id::unhex;
+use swabmesh_protocol::replica::Replica;
 use swabmesh_protocol::seal::SealPublic;
 use swabmesh_protocol::view::ViewError;
 
@@ -73,14 +73,19 @@ impl Shell {
         }
     }
 
+    /// Looks at the core between two inputs.
+    async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Replica) -> T + Send + 'static) -> Result<T, Problem> {
+        // A node that is stopping answers like a busy one: come back in a moment.
+        self.node.inspect(look).await.map_err(|_| Refusal::Busy.into())
+    }
+
     fn only(&self, role: Role) -> Result<(), Problem> {
         let own = self.member.certificate.role;
-        if own == role { Ok(()) } else { Err(swabmesh_protocol::command::Refusal::Role { role: own }.into()) }
+        if own == role { Ok(()) } else { Err(Refusal::Role { role: own }.into()) }
     }
 
     fn intake(&self) -> Intake<'_> {
-        let seal_key = self.node.snapshot().seal_key.clone();
-        let seal_to = seal_key.and_then(|(day, key)| Some((day, SealPublic(unhex(&key).ok()?))));
+        let seal_to = self.node.snapshot().seal_key().map(|key| (key.day, SealPublic(key.public)));
         Intake { persons: &self.member.person_key, seal_to, now: clock::wall() }
     }
 }
@@ -131,7 +136,7 @@ pub fn router(shell: Shell, token: Token) -> Router {
         .route("/reviews", post(results::review))
         .route("/codes", post(codes::issue))
         .route("/codes/revoke", post(codes::revoke))
-        .route("/nodes", post(nodes::publish))
+        .route("/nodes", get(nodes::list).post(nodes::publish))
         .route("/nodes/{key}/withdraw", post(nodes::withdraw))
         .fallback(nowhere)
         .method_not_allowed_fallback(otherwise)

@@ -10,6 +10,7 @@ use swabmesh_protocol::certificate::CertificateError;
 use swabmesh_protocol::entry::node_key;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::NodeKey;
+use swabmesh_protocol::replica::Signed;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -20,8 +21,10 @@ use crate::enrolment::{EnrolError, Membership};
 use crate::home::Home;
 use crate::http::auth::Token;
 use crate::http::{Shell, router};
-use crate::keys::{KeyError, Signing};
+use crate::keys::{KeyError, Signing, draw};
+use crate::network::NetworkTimes;
 use crate::runtime::{NodeHandle, Setup, StartError};
+use crate::store::options::StoreOptions;
 use crate::{clock, duties, telemetry};
 
 /// How long open requests may go on after a stop was asked for. Source: guess; pages hold event streams open for ever.
@@ -29,6 +32,8 @@ const REQUESTS_END_WITHIN: Duration = Duration::from_secs(3);
 
 /// How long the core may take to write what it accepted. Source: guess; a group commit takes milliseconds.
 const CORE_ENDS_WITHIN: Duration = Duration::from_secs(15);
+
+const MIB: u64 = 1024 * 1024;
 
 /// Why a node does not run.
 #[derive(Debug, thiserror::Error)]
@@ -115,26 +120,32 @@ impl Service {
         warn(&config, &member);
         let keys = home.keys();
         let token = Token::new(&keys.token()?);
-        let issuer_key = if role == Role::Authority { Some(keys.signing(Signing::Issuer)?) } else { None };
+        let issuer = if role == Role::Authority { Some(keys.signing(Signing::Issuer)?) } else { None };
         let named = |own: &[String], told: &[String]| if own.is_empty() { told.to_vec() } else { own.to_vec() };
+        let mut store_options = StoreOptions::new(u64::from_be_bytes(draw()?));
+        store_options.cache_bytes = config.store.cache_mib.saturating_mul(MIB);
+        store_options.floor_bytes = config.store.floor_mib.saturating_mul(MIB);
         let setup = Setup {
-            data_dir: home.store(),
+            store: home.store(),
+            store_options,
             key: keys.signing(Signing::Node)?,
             certificate: member.certificate_bytes.clone(),
-            authority_certificate: member.authority_bytes.clone(),
             root: member.root,
-            trust: member.trust.clone(),
-            policy: member.policy.clone(),
-            issuer_key,
+            signed: Signed {
+                certificates: vec![member.authority_bytes.clone()],
+                trust: member.trust.clone(),
+                policy: member.policy.clone(),
+            },
+            issuer,
             listen: config.listen.clone(),
             peers: config.peers.clone(),
             // An authority's own addresses are for others to dial.
-            authority_addresses: match role {
+            authority: match role {
                 Role::Authority => Vec::new(),
                 Role::Site | Role::Lab => named(&config.authority_addresses, &member.addresses),
             },
             mdns: config.mdns,
-            store: config.store,
+            times: NetworkTimes::default(),
         };
         Ok(Self { home, config, member, token, setup, ready_file })
     }
@@ -192,9 +203,8 @@ impl Service {
         if failed.is_none() && tokio::time::timeout(REQUESTS_END_WITHIN, &mut server).await.is_err() {
             server.abort();
         }
-        let ended = tokio::time::timeout(CORE_ENDS_WITHIN, node.stop()).await.map_err(|_| ServeError::CutOff)?;
-        failed.transpose().map_err(ServeError::Http)?;
-        Ok(ended?)
+        tokio::time::timeout(CORE_ENDS_WITHIN, node.stop()).await.map_err(|_| ServeError::CutOff)?;
+        failed.unwrap_or(Ok(())).map_err(ServeError::Http)
     }
 }
 

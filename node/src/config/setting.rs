@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use libp2p::Multiaddr;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::Lane;
 
 use super::{Config, LogFormat};
+use crate::network::{PeerAddress, PeerKind};
 
 /// A value as somebody wrote it.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl Given {
             Self::One(value) => value.split(',').map(str::trim).filter(|value| !value.is_empty()).collect(),
             Self::Many(values) => values.iter().map(String::as_str).collect(),
         };
-        let valid = all.iter().all(|value| value.parse::<Multiaddr>().is_ok());
+        let valid = all.iter().all(|value| PeerAddress::parse(value, PeerKind::Lan).is_ok());
         valid.then(|| all.into_iter().map(str::to_owned).collect())
     }
 }
@@ -65,7 +65,7 @@ pub(super) struct Setting {
     pub(super) set: fn(&mut Config, &Given) -> Option<()>,
 }
 
-const ADDRESSES: &str = "a list of multiaddresses such as /ip4/192.0.2.7/tcp/4001";
+const ADDRESSES: &str = "a list of addresses such as 192.0.2.7:4001 or /ip4/192.0.2.7/tcp/4001";
 
 /// Puts a parsed value where it belongs.
 macro_rules! set {

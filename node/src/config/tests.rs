@@ -69,7 +69,7 @@ fn a_bad_value_says_where_what_was_found_and_what_is_expected() {
         ("cell = 65535", "`cell` must be a number from 0"),
         ("cell = 1.5", "not `1.5`"),
         ("mdns = \"perhaps\"", "`mdns` must be true or false, not `perhaps`"),
-        ("peers = [\"192.0.2.7\"]", "`peers` must be a list of multiaddresses"),
+        ("peers = [\"192.0.2.7\"]", "`peers` must be a list of addresses"),
         ("log.format = \"xml\"", "`log.format` must be human or json"),
         ("log.filter = \"a=b=c\"", "`log.filter` must be a filter"),
         ("store.floor_mib = 0", "from 1 to"),

@@ -16,9 +16,10 @@ pub(super) async fn metrics(State(shell): State<Shell>) -> impl IntoResponse {
 /// All figures of a snapshot.
 fn text(snapshot: &Snapshot) -> String {
     let mut out = String::new();
-    let own = &snapshot.own;
-    let connected = snapshot.peers.iter().filter(|peer| peer.connected_since.is_some()).count();
-    let in_sync = snapshot.peers.iter().filter(|peer| peer.in_sync_since.is_some()).count();
+    let (core, disk) = (&snapshot.core, &snapshot.disk);
+    let own = &core.own;
+    let connected = core.peers.len();
+    let in_sync = core.peers.iter().filter(|peer| peer.in_sync_since.is_some()).count();
     gauge(
         &mut out,
         "own_registrations",
@@ -36,16 +37,15 @@ fn text(snapshot: &Snapshot) -> String {
         [("state=\"connected\"", connected.to_string()), ("state=\"in_sync\"", in_sync.to_string())],
     );
     for (name, help, value) in [
-        ("feeds", "Feeds held.", snapshot.feeds),
-        ("chunks", "Chunks held.", snapshot.arrivals),
-        ("chunks_indexed", "Chunks the tables reflect.", snapshot.indexed),
-        ("forks", "Feeds with two histories.", snapshot.forks),
-        ("quarantined_entries", "Entries in quarantine.", snapshot.quarantined),
-        ("policy_version", "Version of the policy.", snapshot.policy_version),
-        ("trust_version", "Version of the trust list.", snapshot.trust_version),
-        ("journal_bytes", "Bytes of the journal.", snapshot.store.journal_bytes),
-        ("store_degraded", "1 while registrations are refused.", u64::from(snapshot.store.degraded.is_some())),
-        ("clock_doubtful", "1 while the clock is not to be relied on.", u64::from(snapshot.clock_doubtful)),
+        ("feeds", "Feeds held.", core.feeds),
+        ("entries", "Entries held.", core.entries),
+        ("chunks", "Chunks held.", core.arrivals),
+        ("chunks_indexed", "Chunks the tables reflect.", core.indexed),
+        ("policy_version", "Version of the policy.", core.policy_version),
+        ("trust_version", "Version of the trust list.", core.trust_version),
+        ("journal_bytes", "Bytes of the journal.", disk.journal_bytes),
+        ("store_degraded", "1 while registrations are refused.", u64::from(disk.trouble.is_some())),
+        ("clock_doubtful", "1 while the clock is not to be relied on.", u64::from(core.clock_doubtful)),
     ] {
         gauge(&mut out, name, help, [("", value.to_string())]);
     }
@@ -53,12 +53,12 @@ fn text(snapshot: &Snapshot) -> String {
         &mut out,
         "clock_offset_ms",
         "How far the peers' clocks are ahead.",
-        [("", snapshot.clock_offset_ms.to_string())],
+        [("", core.clock_offset_ms.to_string())],
     );
-    if let Some(free) = snapshot.store.free_bytes {
+    if let Some(free) = disk.free_bytes {
         gauge(&mut out, "store_free_bytes", "Bytes free on the file system of the store.", [("", free.to_string())]);
     }
-    let ages = snapshot.lists.iter().map(|list| (format!("list=\"{}\"", list.list), list.age_s.to_string()));
+    let ages = core.lists.iter().map(|list| (format!("list=\"{}\"", list.list), list.age_s.to_string()));
     gauge(&mut out, "list_age_seconds", "Age of each status list.", ages);
     for (name, value) in &snapshot.counters {
         let name = metric_name(name);
@@ -85,13 +85,14 @@ fn metric_name(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::http::fixture::snapshot;
+    use swabmesh_protocol::replica::ListAge;
 
     #[test]
     fn every_line_is_a_comment_or_a_sample() {
         let mut snapshot = snapshot();
-        snapshot.own.only_here = 3;
+        snapshot.core.own.only_here = 3;
         snapshot.counters.insert("refused/tube-full".to_owned(), 2);
-        snapshot.lists.push(crate::runtime::ListAge { list: 1, issued_at: snapshot.wall, age_s: 60 });
+        snapshot.core.lists.push(ListAge { list: 1, issued_at: 0, age_s: 60, stale: false });
         let text = text(&snapshot);
         assert!(text.contains("swabmesh_own_registrations{held=\"here\"} 3\n"), "{text}");
         assert!(text.contains("swabmesh_refused_tube_full_total 2\n"), "{text}");

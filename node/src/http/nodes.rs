@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use data_encoding::HEXLOWER_PERMISSIVE;
+use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::command::{Command, Published};
 use swabmesh_protocol::id::NodeKey;
 
@@ -10,6 +11,11 @@ use super::Shell;
 use super::body::{Body, Named};
 use super::problem::Problem;
 use crate::api::{Done, PublishCertificate, WithdrawNode};
+
+/// The nodes enrolled, as far as this node knows; withdrawn ones too.
+pub(super) async fn list(State(shell): State<Shell>) -> Result<Json<Vec<Certificate>>, Problem> {
+    Ok(Json(shell.look(|replica| replica.enrolled().cloned().collect()).await?))
+}
 
 pub(super) async fn publish(
     State(shell): State<Shell>,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use swabmesh_protocol::id::Barcode;
 use swabmesh_protocol::project::{Flag, FlagState, flags as read_flags};
@@ -13,22 +13,34 @@ use super::body::{Asked, Named};
 use super::problem::Problem;
 use super::tubes::unknown;
 use super::{Shell, lines, read};
+use crate::advice::{Advice, advice};
 use crate::api::{HeadsDigest, RecallList};
 use crate::reading;
+use crate::runtime::Snapshot;
+
+/// The snapshot, and what it means for the operator.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    snapshot: &'a Snapshot,
+    advice: Vec<Advice>,
+}
 
 pub(super) async fn status(State(shell): State<Shell>) -> Response {
-    Json(&*shell.node.snapshot()).into_response()
+    let snapshot = shell.node.snapshot();
+    Json(Told { snapshot: &snapshot, advice: advice(&snapshot) }).into_response()
 }
 
 /// 200 while registrations are taken, 503 with the reason while they are not.
 pub(super) async fn healthz(State(shell): State<Shell>) -> Response {
     let snapshot = shell.node.snapshot();
-    let (status, word) = match &snapshot.store.degraded {
+    let (status, word) = match &snapshot.disk.trouble {
         None => (StatusCode::OK, "ok"),
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
     };
+    let core = &snapshot.core;
     let body = json!({
-        "status": word, "why": snapshot.store.degraded, "node": snapshot.node, "name": snapshot.name, "role": snapshot.role,
+        "status": word, "why": snapshot.disk.trouble, "node": core.node, "name": core.name, "role": core.role,
     });
     (status, Json(body)).into_response()
 }
@@ -44,7 +56,7 @@ pub(super) async fn heads(
     State(shell): State<Shell>,
     Asked(WhichHeads { each }): Asked<WhichHeads>,
 ) -> Result<Json<HeadsDigest>, Problem> {
-    let view = shell.node.view();
+    let view = shell.node.view().clone();
     let mut digest = read(move || reading::heads(&view)).await?;
     if !each {
         digest.each.clear();
@@ -65,7 +77,7 @@ pub(super) async fn flags(
     State(shell): State<Shell>,
     Asked(WhichFlags { limit, all }): Asked<WhichFlags>,
 ) -> Result<Json<Vec<Flag>>, Problem> {
-    let view = shell.node.view();
+    let view = shell.node.view().clone();
     // Settled flags lie between the open ones, so more are read than shown.
     let mut flags = read(move || read_flags(&view, None, super::LINES_MAX * 10)).await?;
     flags.retain(|flag| all || flag.state == FlagState::Open);
@@ -77,7 +89,7 @@ pub(super) async fn recall(
     State(shell): State<Shell>,
     Named(barcode): Named<Barcode>,
 ) -> Result<Json<RecallList>, Problem> {
-    let view = shell.node.view();
+    let view = shell.node.view().clone();
     let missing = unknown(&barcode);
     let list = read(move || reading::recall(&view, &barcode)).await?;
     list.map(Json).ok_or(missing)

@@ -43,8 +43,9 @@ pub(super) async fn list(
     State(shell): State<Shell>,
     Asked(Newest { limit }): Asked<Newest>,
 ) -> Result<Json<Vec<RegistrationLine>>, Problem> {
-    let (view, snapshot) = (shell.node.view(), shell.node.snapshot());
-    let own = FeedHeader { writer: snapshot.node, epoch: snapshot.epoch, lane: snapshot.lane }.id();
+    let (view, snapshot) = (shell.node.view().clone(), shell.node.snapshot());
+    let core = &snapshot.core;
+    let own = FeedHeader { writer: core.node, epoch: core.epoch, lane: core.lane }.id();
     Ok(Json(read(move || reading::registrations(&view, own, lines(limit))).await?))
 }
 

@@ -6,11 +6,8 @@ use axum::http::StatusCode;
 use swabmesh_protocol::code::Credential;
 use swabmesh_protocol::command::Command;
 use swabmesh_protocol::fact::Role;
-use swabmesh_protocol::policy::Policy;
 use swabmesh_protocol::project::{code, issued};
 use swabmesh_protocol::scan::Scanned;
-use swabmesh_protocol::status::StatusLists;
-use swabmesh_protocol::trust::TrustList;
 use swabmesh_protocol::verify::{Knowledge, Reason, verify};
 use swabmesh_protocol::view::{View, ViewError};
 
@@ -18,7 +15,6 @@ use super::body::Body;
 use super::problem::Problem;
 use super::{Shell, read};
 use crate::api::{CorrectResult, Done, LookedUp, Lookup, ReportResult, Review};
-use crate::enrolment::Membership;
 use crate::{clock, reading};
 
 pub(super) async fn report(State(shell): State<Shell>, Body(body): Body<ReportResult>) -> Result<Json<Done>, Problem> {
@@ -45,10 +41,11 @@ pub(super) async fn lookup(
     Body(Lookup { code }): Body<Lookup>,
 ) -> Result<Json<LookedUp>, Problem> {
     shell.only(Role::Authority)?;
-    let shown = judge(&shell.member, &code)?;
+    let scanned = Scanned::from_text(&code);
+    let shown = shell.look(move |replica| judge(&scanned, replica.knowledge())).await??;
     // A look at somebody's results is recorded (P4).
     tracing::info!(person = %shown.person, code = %shown.cti, "results were looked up");
-    let view = shell.node.view();
+    let view = shell.node.view().clone();
     let answer = read(move || {
         if !stands(&view, &shown)? {
             return Ok(Err(refused(Reason::Revoked)));
@@ -59,16 +56,13 @@ pub(super) async fn lookup(
     answer.await?.map(Json)
 }
 
-/// Checks signature and times. Revocation is asked of the registry, which is newer than any list.
-fn judge(member: &Membership, code: &str) -> Result<Credential, Problem> {
-    let trust = TrustList::open(&member.trust, &member.root).map_err(|error| Problem::internal(&error))?;
-    let policy = Policy::open(&member.policy, &member.root).map_err(|error| Problem::internal(&error))?;
-    let knowledge = Knowledge { trust, policy, status: StatusLists::default() };
-    let verified = verify(clock::wall().seconds(), &Scanned::from_text(code), &knowledge);
+/// Judges the code that is to open somebody's results.
+fn judge(scanned: &Scanned, knowledge: &Knowledge) -> Result<Credential, Problem> {
+    let verified = verify(clock::wall().seconds(), scanned, knowledge);
     verified.map(|verified| verified.credential().clone()).map_err(|error| refused(error.reason))
 }
 
-/// Whether the registry says that this is the person's newest code of its kind, and not revoked.
+/// Whether the registry, which is newer than any list, holds this as the person's newest code of its kind.
 fn stands<V: View>(view: &V, shown: &Credential) -> Result<bool, ViewError> {
     let revoked = code(view, &shown.cti)?.is_none_or(|record| record.revoked);
     Ok(!revoked && issued(view, &shown.person)?.iter().any(|newest| newest.code == shown.cti))
@@ -91,11 +85,11 @@ mod tests {
     fn a_text_that_is_no_valid_code_of_this_authority_tells_nothing() {
         let authority = authority();
         for (text, name) in [("hello", "not-a-code"), ("HS1:", "bad-encoding")] {
-            let problem = judge(&authority.member, text).unwrap_err();
+            let problem = judge(&Scanned::from_text(text), &authority.knowledge()).unwrap_err();
             assert_eq!((problem.status, problem.name()), (409, name));
         }
         let credential = authority.credential(Person([1; 16]), CodeId([2; 8]));
-        assert_eq!(judge(&authority.member, &credential).unwrap().person, Person([1; 16]));
+        assert_eq!(judge(&Scanned::from_text(&credential), &authority.knowledge()).unwrap().person, Person([1; 16]));
     }
 
     #[test]
@@ -112,7 +106,10 @@ mod tests {
             guardian: None,
         };
         let tables = authority.registry(&[issued(1, 1_000), issued(2, 2_000)], &[]);
-        let shown = |code| judge(&authority.member, &authority.credential(Person([1; 16]), CodeId([code; 8]))).unwrap();
+        let shown = |code| {
+            let text = authority.credential(Person([1; 16]), CodeId([code; 8]));
+            judge(&Scanned::from_text(&text), &authority.knowledge()).unwrap()
+        };
         assert!(!stands(&tables, &shown(1)).unwrap(), "a newer one was issued");
         assert!(stands(&tables, &shown(2)).unwrap());
         assert!(!stands(&tables, &shown(3)).unwrap(), "never issued");

@@ -27,7 +27,7 @@ pub(super) struct Page {
 }
 
 pub(super) async fn list(State(shell): State<Shell>, Asked(page): Asked<Page>) -> Result<Json<Vec<TubeLine>>, Problem> {
-    let view = shell.node.view();
+    let view = shell.node.view().clone();
     let lines = read(move || reading::tubes(&view, page.after, lines(page.limit))).await?;
     Ok(Json(lines))
 }
@@ -36,7 +36,7 @@ pub(super) async fn show(
     State(shell): State<Shell>,
     Named(barcode): Named<Barcode>,
 ) -> Result<Json<TubeView>, Problem> {
-    let view = shell.node.view();
+    let view = shell.node.view().clone();
     let missing = unknown(&barcode);
     let shown = read(move || reading::tube(&view, &barcode)).await?;
     shown.map(Json).ok_or(missing)
