@@ -27,7 +27,7 @@ mod restore;
 mod snapshot;
 mod tables;
 
-pub use snapshot::Snapshot;
+pub use snapshot::{Disk, Snapshot};
 pub use tables::Tables;
 
 /// Commands that may wait for the driver; more wait in their callers.
