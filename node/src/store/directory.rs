@@ -27,8 +27,7 @@ const BEFORE_FORMAT: [&str; 4] = ["lock", "identity", "journal", "format.new"];
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    /// Holds the lock as long as it is open.
-    _lock: File,
+    lock: File,
 }
 
 /// What [`Directory::open`] found.
@@ -45,7 +44,7 @@ impl Directory {
     pub(super) fn open(path: &Path, new_epoch: u64) -> Result<Found, OpenError> {
         create_directory(path).map_err(OpenError::at(path))?;
         let lock = lock(path)?;
-        let directory = Self { path: path.to_owned(), _lock: lock };
+        let directory = Self { path: path.to_owned(), lock };
         let created = directory.check_format()?;
         create_directory(&directory.journal()).map_err(OpenError::at(directory.journal()))?;
         let stored = if created { None } else { directory.read_epoch() };
@@ -104,6 +103,16 @@ impl Directory {
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(foreign()),
             Err(error) => Err(OpenError::at(self.path.join("format"))(error)),
+        }
+    }
+}
+
+impl Drop for Directory {
+    /// Unlocks, rather than only closing the file: a process being started by another thread has a copy of
+    /// the handle for a moment, and with it the lock.
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.lock, FlockOperation::Unlock) {
+            tracing::warn!(%error, path = %self.path.display(), "the store is locked until its handles are closed");
         }
     }
 }
@@ -183,6 +192,17 @@ mod tests {
         fs::write(&identity, text.replace("0007", "0017")).unwrap();
         let found = Directory::open(dir.path(), 9).unwrap();
         assert!((found.epoch, found.epoch_renewed) == (9, true));
+    }
+
+    #[test]
+    fn a_copy_of_the_lock_in_a_starting_process_does_not_keep_the_store_locked() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = Directory::open(dir.path(), 1).unwrap().directory;
+        let copy = directory.lock.try_clone().unwrap();
+        assert!(matches!(Directory::open(dir.path(), 1), Err(OpenError::InUse { .. })));
+        drop(directory);
+        assert!(Directory::open(dir.path(), 1).is_ok());
+        drop(copy);
     }
 
     #[test]
