@@ -21,7 +21,7 @@ const FORMAT: u32 = 1;
 const FORMAT_NAME: &str = "swabmesh store ";
 
 /// Entries of a directory whose store was never completely created.
-const BEFORE_FORMAT: [&str; 4] = ["lock", "identity", "journal", "format.new"];
+const BEFORE_FORMAT: [&str; 5] = ["lock", "identity.new", "identity", "journal", "format.new"];
 
 /// The store's directory, locked for this process.
 #[derive(Debug)]
@@ -214,11 +214,19 @@ mod tests {
     }
 
     #[test]
-    fn a_half_created_store_is_completed() {
-        let dir = tempfile::tempdir().unwrap();
-        drop(Directory::open(dir.path(), 1).unwrap());
-        fs::remove_file(dir.path().join("format")).unwrap();
-        assert_eq!(Directory::open(dir.path(), 2).unwrap().epoch, 2);
+    fn a_store_whose_creation_was_cut_short_at_any_step_is_completed() {
+        for steps in 0..=BEFORE_FORMAT.len() {
+            let dir = tempfile::tempdir().unwrap();
+            for name in BEFORE_FORMAT.iter().take(steps) {
+                match *name {
+                    "journal" => fs::create_dir(dir.path().join(name)).unwrap(),
+                    _ => fs::write(dir.path().join(name), "").unwrap(),
+                }
+            }
+            assert_eq!(Directory::open(dir.path(), 2).unwrap().epoch, 2, "after {steps} steps");
+            let found = Directory::open(dir.path(), 3).unwrap();
+            assert!((found.epoch, found.epoch_renewed) == (2, false), "after {steps} steps");
+        }
     }
 
     #[test]
