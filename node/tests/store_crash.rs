@@ -55,7 +55,7 @@ fn child_stores_until_it_is_killed() {
                     let done = Box::new(move |arrival: Result<Arrival, _>| told.send(arrival).unwrap());
                     let Ok(()) = store.persist(kind, bytes, done) else { std::process::exit(0) };
                     let Ok(_) = hear.recv().unwrap() else { std::process::exit(0) };
-                    writeln!(std::io::stdout(), "ack {own}").unwrap();
+                    writeln!(std::io::stdout(), "ack {own}.").unwrap();
                 }
             });
         }
@@ -100,8 +100,8 @@ impl Victim {
         let (told_open, opened) = sync_channel(1);
         let reader = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                if let Some(number) = line.strip_prefix("ack ") {
-                    // A killed writer's last line may be half.
+                // A killed writer's last line may be half, so only one with its full stop counts.
+                if let Some(number) = line.strip_prefix("ack ").and_then(|line| line.strip_suffix('.')) {
                     told_ack.send(number.parse().unwrap()).unwrap();
                 } else if line.ends_with("open") {
                     told_open.send(()).unwrap();
