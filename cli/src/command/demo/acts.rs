@@ -243,7 +243,10 @@ fn register_everybody(
         }
         typed(city, site, ledger, people, plan, &mut tubes)?;
         let name = city.sites.get(site).map(|site| site.name.clone()).unwrap_or_default();
-        say(&format!("         {name}: {} people, from photographs, a scanner and documents.", ledger.accepted.len() - before));
+        say(&format!(
+            "         {name}: {} people, from photographs, a scanner and documents.",
+            ledger.accepted.len() - before
+        ));
     }
     // One person went to gate 1, and now goes to gate 3 in the other cell, which cannot know.
     let person = people.get(plan.twice).context("somebody who registers twice")?;
@@ -279,7 +282,13 @@ fn accept(ledger: &mut Ledger, verdict: &Value, route: &str) -> anyhow::Result<(
 }
 
 /// A folder of photographs a tube, through the command a site would use.
-fn photographed(city: &City, site: usize, ledger: &mut Ledger, plan: &Plan, tubes: &mut Vec<Tube>) -> anyhow::Result<()> {
+fn photographed(
+    city: &City,
+    site: usize,
+    ledger: &mut Ledger,
+    plan: &Plan,
+    tubes: &mut Vec<Tube>,
+) -> anyhow::Result<()> {
     let pools = plan.photographed.get(site).map_or(0, |list| list.len().div_ceil(POOL));
     for number in 0..pools {
         let tube = open_tube(city, site, tubes)?;
@@ -288,7 +297,16 @@ fn photographed(city: &City, site: usize, ledger: &mut Ledger, plan: &Plan, tube
         ledger.photographs.1 += std::fs::read_dir(&directory)?.count() as u64;
         let (directory, operator) = (directory.to_string_lossy(), format!("op{}", site + 1));
         let arguments = [
-            "site", "register", "--images", &directory, "--tube", &tube, "--operator", &operator, "--data", place.data()?,
+            "site",
+            "register",
+            "--images",
+            &directory,
+            "--tube",
+            &tube,
+            "--operator",
+            &operator,
+            "--data",
+            place.data()?,
             "--json",
         ];
         for line in swabmesh(&arguments, None)?.lines() {
@@ -324,8 +342,18 @@ fn scanned(
             keystrokes.push_str("\r\n");
         }
         let operator = format!("op{}", site + 1);
-        let arguments =
-            ["site", "register", "--stdin", "--tube", &tube, "--operator", &operator, "--data", place.data()?, "--json"];
+        let arguments = [
+            "site",
+            "register",
+            "--stdin",
+            "--tube",
+            &tube,
+            "--operator",
+            &operator,
+            "--data",
+            place.data()?,
+            "--json",
+        ];
         for line in swabmesh(&arguments, Some(&keystrokes))?.lines() {
             let verdict: Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
             accept(ledger, &verdict, "scanner")?;
@@ -356,7 +384,10 @@ fn kill_in_the_middle(
     let own: Vec<&String> = before.iter().filter(|id| lines_of(&lines, id) || here.contains(id.as_str())).collect();
     let expected = before.iter().filter(|id| feed_of(&lines).is_some_and(|feed| id.starts_with(feed))).count();
     ledger.survived_kill = (own.len() as u64, expected as u64);
-    say(&format!("         Gate 2 was killed with SIGKILL and started again: {} of {expected} registrations are there.", own.len()));
+    say(&format!(
+        "         Gate 2 was killed with SIGKILL and started again: {} of {expected} registrations are there.",
+        own.len()
+    ));
     scanned(city, site, ledger, people, Some(&rest.to_vec()), phone, tubes)
 }
 
@@ -410,7 +441,8 @@ fn seal_and_pack(city: &City, tubes: &[Tube]) -> anyhow::Result<()> {
     for tube in tubes {
         let api = city.sites.get(tube.site).context("a site")?.api()?;
         let operator = format!("op{}", tube.site + 1);
-        let _: Value = api.post(&format!("/tubes/{}/seal", tube.barcode), &json!({ "operator": operator, "not_full": true }))?;
+        let _: Value =
+            api.post(&format!("/tubes/{}/seal", tube.barcode), &json!({ "operator": operator, "not_full": true }))?;
         let transport = format!("BOX-{}", tube.site + 1);
         let order = json!({ "tube": tube.barcode, "operator": operator });
         let _: Value = api.post(&format!("/boxes/{transport}/pack"), &order)?;

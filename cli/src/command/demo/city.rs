@@ -41,14 +41,14 @@ impl City {
         // Everybody reaches the authority over a cable of their own; gate 2 and gate 3 also reach gate 1.
         let uplinks = (0..=sites.len()).map(|_| Cable::lay(authority.address)).collect::<Result<Vec<_>, _>>()?;
         for ((number, site), uplink) in sites.iter_mut().enumerate().zip(&uplinks) {
-            site.peers.push(uplink.address());
+            site.uplink = Some(uplink.address());
             match number {
                 1 => site.peers.push(*gate_1),
                 2 => site.peers.push(between_cells.address()),
                 _ => {}
             }
         }
-        lab.peers.extend(uplinks.last().map(Cable::address));
+        lab.uplink = uplinks.last().map(Cable::address);
         enrol(&mut authority, &mut sites, &mut lab)?;
         Ok(Self { authority, sites, lab, between_cells, uplinks })
     }

@@ -28,6 +28,8 @@ pub(super) struct Place {
     pub(super) address: SocketAddr,
     /// Neighbours it dials.
     pub(super) peers: Vec<SocketAddr>,
+    /// Its own cable to the authority.
+    pub(super) uplink: Option<SocketAddr>,
     http: SocketAddr,
     process: Option<Child>,
 }
@@ -61,7 +63,7 @@ impl Place {
     pub(super) fn new(directory: &Path, role: &'static str, name: &str) -> anyhow::Result<Self> {
         let data = directory.join(name.to_lowercase().replace(' ', "-"));
         let (address, http) = (free_address()?, free_address()?);
-        Ok(Self { role, name: name.to_owned(), data, address, peers: Vec::new(), http, process: None })
+        Ok(Self { role, name: name.to_owned(), data, address, peers: Vec::new(), uplink: None, http, process: None })
     }
 
     pub(super) fn data(&self) -> anyhow::Result<&str> {
@@ -79,7 +81,10 @@ impl Place {
         for peer in &self.peers {
             command.args(["--peer", &peer.to_string()]);
         }
-        command.args(["--mdns", "false"]);
+        if let Some(uplink) = self.uplink {
+            command.args(["--authority-address", &uplink.to_string()]);
+        }
+        command.arg("--no-mdns");
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         self.process = Some(command.spawn()?);
         let began = Instant::now();
@@ -137,7 +142,11 @@ impl Drop for Place {
 }
 
 /// Waits until something holds, and says what was seen last when it does not.
-pub(super) fn wait_until(what: &str, within: Duration, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+pub(super) fn wait_until(
+    what: &str,
+    within: Duration,
+    mut holds: impl FnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut last = None;
     while began.elapsed() < within {
