@@ -281,6 +281,13 @@ fn accept(ledger: &mut Ledger, verdict: &Value, route: &str) -> anyhow::Result<(
     Ok(())
 }
 
+/// The verdicts that a command printed, one a line; its summary is left out.
+fn verdicts(printed: &str) -> anyhow::Result<Vec<Value>> {
+    let read = |line: &str| serde_json::from_str(line).with_context(|| format!("not JSON: {line}"));
+    let lines = printed.lines().map(read).collect::<anyhow::Result<Vec<Value>>>()?;
+    Ok(lines.into_iter().filter(|line| line.get("verdict").is_some()).collect())
+}
+
 /// A folder of photographs a tube, through the command a site would use.
 fn photographed(
     city: &City,
@@ -309,8 +316,7 @@ fn photographed(
             place.data()?,
             "--json",
         ];
-        for line in swabmesh(&arguments, None)?.lines() {
-            let verdict: Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
+        for verdict in verdicts(&swabmesh(&arguments, None)?)? {
             if verdict["registration"].is_string() {
                 ledger.photographs.0 += 1;
                 accept(ledger, &verdict, "photograph")?;
@@ -354,8 +360,7 @@ fn scanned(
             place.data()?,
             "--json",
         ];
-        for line in swabmesh(&arguments, Some(&keystrokes))?.lines() {
-            let verdict: Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
+        for verdict in verdicts(&swabmesh(&arguments, Some(&keystrokes))?)? {
             accept(ledger, &verdict, "scanner")?;
         }
     }
@@ -506,12 +511,12 @@ fn report(city: &City, ledger: &mut Ledger, tubes: &[Tube]) -> anyhow::Result<()
         let view: Value = city.authority.api()?.get(&format!("/tubes/{}", corrected.barcode))?;
         let recall: Value = city.authority.api()?.get(&format!("/recall/{}", positive.barcode))?;
         ledger.recall_list = recall["people"].as_array().map_or(0, Vec::len) as u64;
-        Ok(view["verdict"]["reading"] == Value::from("negative") && ledger.recall_list > 0)
+        Ok(view["verdict"]["outcome"] == Value::from("negative") && ledger.recall_list > 0)
     })?;
     let site = city.sites.get(corrected.site).context("a site")?;
     wait_until("the results at the site that sampled", CONVERGE_WITHIN, || {
         let view: Value = site.api()?.get(&format!("/tubes/{}", corrected.barcode))?;
-        Ok(view["verdict"]["reading"] == Value::from("negative"))
+        Ok(view["verdict"]["outcome"] == Value::from("negative"))
     })?;
     say(&format!(
         "         {} tubes read. Everyone in {} is called for a test of their own: {} people.",
