@@ -202,9 +202,10 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
         flags: impl IntoIterator<Item = Flag>,
     ) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
-            _ => ConfigError::Read { path: path.to_owned(), source },
+        let text = std::fs::read_to_string(path).map_err(|source| {
+            let path = path.to_owned();
+            let missing = source.kind() == std::io::ErrorKind::NotFound;
+            if missing { ConfigError::Missing { path } } else { ConfigError::Read { path, source } }
         })?;
         let table = text
             .parse::<toml::Table>()

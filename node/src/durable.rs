@@ -69,7 +69,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), WriteError> {
 pub fn make_directory(path: &Path) -> Result<(), WriteError> {
     let make = || {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_directory)
+        path.parent().map_or(Ok(()), sync_directory)
     };
     make().map_err(|source| WriteError { path: path.to_owned(), source })
 }
@@ -82,6 +82,8 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
+    // The parent of a bare file name is the empty path: where we are.
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     File::open(path)?.sync_all()
 }
 
@@ -102,6 +104,12 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_directory_of_a_bare_name_is_where_we_are() {
+        assert_eq!(Path::new("answer").parent(), Some(Path::new("")));
+        sync_directory(Path::new("")).unwrap();
     }
 
     #[test]

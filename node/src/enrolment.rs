@@ -178,9 +178,10 @@ impl Membership {
     /// [`EnrolError::NotJoined`] when it has not joined, others when its files do not hold.
     pub fn open(home: &Home) -> Result<Self, EnrolError> {
         let path = home.answer();
-        let text = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => EnrolError::NotJoined { request: home.request() },
-            _ => EnrolError::Read { path, source },
+        let text = std::fs::read_to_string(&path).map_err(|source| {
+            let missing = source.kind() == std::io::ErrorKind::NotFound;
+            let request = home.request();
+            if missing { EnrolError::NotJoined { request } } else { EnrolError::Read { path, source } }
         })?;
         Self::read(home, &text)
     }
@@ -189,9 +190,12 @@ impl Membership {
     fn read(home: &Home, text: &str) -> Result<Self, EnrolError> {
         let keys = home.keys();
         let own = node_key(&keys.signing(Signing::Node)?);
-        let (answer, certificate) = JoinAnswer::from_text(text, &own).map_err(|error| match error {
-            EnrolmentError::OtherNode { node } => EnrolError::OtherNode { other: node, own },
-            error => EnrolError::Answer(error),
+        let (answer, certificate) = JoinAnswer::from_text(text, &own).map_err(|error| {
+            if let EnrolmentError::OtherNode { node: other } = error {
+                EnrolError::OtherNode { other, own }
+            } else {
+                EnrolError::Answer(error)
+            }
         })?;
         let root = VerifyingKey::from_bytes(&answer.root.0).map_err(|_| EnrolError::Answer(EnrolmentError::Damaged))?;
         let authority = Certificate::open(&answer.authority, &root)

@@ -197,10 +197,15 @@ impl Keys {
 
 /// Reads a file that nobody else can read.
 fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => KeyError::Missing { path: path.to_owned() },
-        io::ErrorKind::InvalidData => KeyError::Damaged { path: path.to_owned() },
-        _ => KeyError::Read { path: path.to_owned(), source },
+    let failed = |source: io::Error| {
+        let (path, kind) = (path.to_owned(), source.kind());
+        if kind == io::ErrorKind::NotFound {
+            KeyError::Missing { path }
+        } else if kind == io::ErrorKind::InvalidData {
+            KeyError::Damaged { path }
+        } else {
+            KeyError::Read { path, source }
+        }
     };
     let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {

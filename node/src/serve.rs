@@ -1,7 +1,7 @@
 //! A node at work: core and HTTP server, from the first check to the graceful stop.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -181,31 +181,40 @@ impl Service {
         };
         let mut server = tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(until).await });
 
-        durable::replace(&self.home.url(), reach.url.as_bytes(), Access::Public)?;
-        if let Some(path) = &self.ready_file {
-            let text = serde_json::json!(reach).to_string();
-            durable::replace(path, text.as_bytes(), Access::Public)?;
-        }
-        tracing::info!(url = reach.url, node = %reach.node, "ready");
-        ready(&reach);
-
-        let mut failed = None;
-        tokio::select! {
-            () = stop => tracing::info!("stopping"),
-            ended = &mut server => failed = Some(flat(ended)),
-        }
+        let ended = match announce(&reach, &self.home, self.ready_file.as_deref()) {
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                ready(&reach);
+                tokio::select! {
+                    () = stop => Ok(()),
+                    ended = &mut server => flat(ended).map_err(ServeError::Http),
+                }
+            }
+        };
+        tracing::info!("stopping");
         let _ = stopping.send(true);
         // Whoever reads the address now would find nobody.
         let _ = std::fs::remove_file(self.home.url());
         if let Some(duties) = duties {
             duties.abort();
         }
-        if failed.is_none() && tokio::time::timeout(REQUESTS_END_WITHIN, &mut server).await.is_err() {
+        if !server.is_finished() && tokio::time::timeout(REQUESTS_END_WITHIN, &mut server).await.is_err() {
             server.abort();
         }
         tokio::time::timeout(CORE_ENDS_WITHIN, node.stop()).await.map_err(|_| ServeError::CutOff)?;
-        failed.unwrap_or(Ok(())).map_err(ServeError::Http)
+        ended
     }
+}
+
+/// Says where the node is reached, for commands and for scripts.
+fn announce(reach: &Reach, home: &Home, ready_file: Option<&Path>) -> Result<(), WriteError> {
+    durable::replace(&home.url(), reach.url.as_bytes(), Access::Public)?;
+    if let Some(path) = ready_file {
+        let line = format!("{}\n", serde_json::json!(reach));
+        durable::replace(path, line.as_bytes(), Access::Public)?;
+    }
+    tracing::info!(url = reach.url, node = %reach.node, "ready");
+    Ok(())
 }
 
 fn flat(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> std::io::Result<()> {

@@ -11,8 +11,8 @@ use swabmesh_protocol::id::Person;
 #[derive(Debug, Args)]
 pub(super) struct DocumentArguments {
     /// Type of document: 1 identity card, 2 passport, 3 Hong Kong/Macau permit, 4 Taiwan permit, 5 residence permit, 6 foreigner's card, 7 birth certificate, 8 infant without a document, 9 other
-    #[arg(long = "type", id = "document_type", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
-    document: u8,
+    #[arg(long = "type", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
+    document_type: u8,
     /// Its number or machine-readable zone; - reads it from standard input, so that no history keeps it
     #[arg(long, value_name = "TEXT")]
     number: Option<String>,
@@ -72,7 +72,7 @@ impl DocumentArguments {
         };
         let named = guardian.person.is_some() || guardian.number.is_some() || guardian.name.is_some();
         Ok(DocumentEntry {
-            document: self.document,
+            document: self.document_type,
             number,
             name: self.name,
             state: self.state,

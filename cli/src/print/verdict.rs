@@ -38,7 +38,9 @@ pub(crate) fn full(judged: &Judged) -> String {
         let at = at_ms(earlier.at.0);
         let _ = writeln!(out, "  earlier: {at} at {} by {}, tube {}", earlier.site, earlier.operator, earlier.tube);
     }
-    let _ = writeln!(out, "  tube {}: {} of {}", verdict.tube, verdict.count, verdict.pool);
+    if verdict.pool > 0 {
+        let _ = writeln!(out, "  tube {}: {} of {}", verdict.tube, verdict.count, verdict.pool);
+    }
     for warning in &judged.document_warnings {
         let _ = writeln!(out, "  look: {warning}");
     }
@@ -57,8 +59,11 @@ pub(crate) fn full(judged: &Judged) -> String {
 /// One line, for one of many.
 pub(crate) fn line(judged: &Judged) -> String {
     let verdict = &judged.verdict;
-    let why = if verdict.verdict == Verdict::Green { String::new() } else { format!("  {}", judged.words) };
-    format!("{}  {}  {} of {}{why}", word(judged), who(judged), verdict.count, verdict.pool)
+    let why = if verdict.verdict == Verdict::Green { "" } else { judged.words.as_str() };
+    // A code that was refused before the tube was looked at has no count.
+    let count = if verdict.pool > 0 { format!("{} of {}", verdict.count, verdict.pool) } else { String::new() };
+    let parts = [word(judged), &who(judged), &count, why];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ impl Pending {
         let published = match file {
             TRUST => Published::Trust(bytes),
             POLICY => Published::Policy(bytes),
-            _ => file.starts_with(CERTIFICATE).then(|| Published::Certificate(bytes))?,
+            _ => file.starts_with(CERTIFICATE).then_some(Published::Certificate(bytes))?,
         };
         Some(Self { file: file.to_owned(), published })
     }

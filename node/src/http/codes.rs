@@ -70,7 +70,7 @@ fn not_eligible(age_known: bool) -> Problem {
     } else {
         "a relative's code needs the date of birth"
     };
-    let routes = ["a paper code", "the identity card", "the number stated aloud"].map(str::to_owned).to_vec();
+    let routes = ["a paper code", "the identity card", "the number stated aloud"].map(str::to_owned).into();
     let what_to_do = "Give the date of birth, say that the person is unable to apply, or offer another way.";
     Problem { routes, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not-eligible", detail, what_to_do) }
 }

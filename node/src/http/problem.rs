@@ -33,8 +33,8 @@ pub struct Problem {
     /// What the operator does next.
     pub what_to_do: String,
     /// Routes of registration that stay open.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub routes: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
+    pub routes: Box<[String]>,
 }
 
 impl Problem {
@@ -47,7 +47,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             what_to_do: what_to_do.into(),
-            routes: Vec::new(),
+            routes: Box::default(),
         }
     }
 
@@ -98,14 +98,20 @@ fn sort(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
     const WRONG: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
     const LATER: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
     match refusal {
-        Refusal::Disk(PersistError::Full) => {
-            (LATER, "disk-full", "Free some space; until then register at another desk.")
-        }
-        Refusal::Disk(PersistError::Failed) => {
-            (LATER, "disk-failed", "Register at another desk; move to another machine.")
-        }
+        Refusal::Disk(PersistError::Full) => (
+            LATER,
+            "disk-full",
+            "Free some space and register at another desk meanwhile; everything shown as accepted is safe.",
+        ),
+        Refusal::Disk(PersistError::Failed) => (
+            LATER,
+            "disk-failed",
+            "Register at another desk, move to another machine; everything shown as accepted is safe.",
+        ),
         Refusal::Disk(PersistError::Busy) => (LATER, "disk-busy", "Try again in a moment."),
-        Refusal::Store => (LATER, "store-unreadable", "Restart the node; it repairs itself."),
+        Refusal::Store => {
+            (LATER, "store-unreadable", "Restart the node, it repairs itself; everything shown as accepted is safe.")
+        }
         Refusal::Busy => (LATER, "busy", "Try again in a moment."),
         Refusal::Role { .. } => (CONFLICT, "wrong-role", "Do this at a node of the right role."),
         Refusal::TubeNotOpen { .. } => (CONFLICT, "tube-not-open", "Scan the tube's barcode to open it."),
@@ -130,10 +136,15 @@ fn sort(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
     }
 }
 
+/// The part of a sentence before its advice, which the problem gives by itself.
+fn what_happened(sentence: &str) -> &str {
+    sentence.rsplit_once(": ").map_or(sentence, |(what, _)| what)
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let (status, name, what_to_do) = sort(&refusal);
-        Self::new(status, name, refusal.to_string(), what_to_do)
+        Self::new(status, name, what_happened(&refusal.to_string()), what_to_do)
     }
 }
 
@@ -142,9 +153,12 @@ impl From<IntakeError> for Problem {
         if let IntakeError::Random(cause) = &error {
             return Self::internal(cause);
         }
-        let routes: Vec<String> = error.routes().iter().map(Route::to_string).collect();
+        let routes: Box<[String]> = error.routes().iter().map(Route::to_string).collect();
         let what_to_do = format!("Offer another way: {}.", routes.join(", "));
-        Self { routes, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "document", error.to_string(), what_to_do) }
+        Self {
+            routes,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "document", what_happened(&error.to_string()), what_to_do)
+        }
     }
 }
 
@@ -209,7 +223,7 @@ mod tests {
         assert_eq!(body["type"], "urn:swabmesh:problem:tube-not-open");
         assert_eq!(body["title"], "tube not open");
         assert_eq!(body["status"], 409);
-        assert!(body["detail"].as_str().unwrap().contains("tube T1 is not open"));
+        assert_eq!(body["detail"], "tube T1 is not open");
         assert!(body["what_to_do"].as_str().unwrap().contains("Scan"));
         assert!(body.get("routes").is_none());
     }
