@@ -6,12 +6,14 @@ use clap::Subcommand;
 
 use crate::Outcome;
 
+mod bench;
 mod code;
 mod document;
 
 /// What `swabmesh` can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Bench(bench::Arguments),
     Code(code::Arguments),
     Document(document::Arguments),
 }
@@ -19,6 +21,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         match self {
+            Self::Bench(arguments) => arguments.run(out),
             Self::Code(arguments) => arguments.run(out),
             Self::Document(arguments) => arguments.run(out),
         }

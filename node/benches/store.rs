@@ -30,7 +30,7 @@ const THREADS: usize = 16;
 const GROUP: usize = 64;
 
 fn main() {
-    let here = std::env::var_os("STORE_BENCH_DIR").unwrap_or_else(|| "target".into());
+    let here = std::env::var_os("STORE_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
     let dir = tempfile::tempdir_in(here).unwrap();
     println!("frames of {ENTRY_BYTES} bytes, {ROUNDS} rounds; p50 and p95 in µs");
     one_by_one(dir.path(), false);

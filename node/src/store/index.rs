@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use swabmesh_protocol::limits::PAGE_BYTES_MAX;
@@ -20,13 +21,27 @@ use super::error::StoreError;
 use super::frame::Arrival;
 use super::key::{KEY_BYTES_MAX, KeyRange, OWN_TABLE, Order, Table, tree_key};
 
+use opening::LOG_SEGMENT_BYTES;
 pub(super) use opening::open;
 
 /// Bytes of the longest value. Larger ones go to files that sled never syncs.
 pub const VALUE_BYTES_MAX: usize = PAGE_BYTES_MAX;
 
-/// Keys of one batch. Source: larger ones took gigabytes of memory (store-crdt study, §2b).
-pub(super) const BATCH_KEYS_MAX: usize = 64;
+/// Keys written between two syncs of sled's file, which is what [`LOG_SEGMENT_BYTES`] needs.
+///
+/// Larger batches also take gigabytes of memory (store-crdt study, §2b).
+const UNSYNCED_KEYS_MAX: usize = 32;
+
+/// Keys of one batch, its own record apart.
+pub(super) const BATCH_KEYS_MAX: usize = UNSYNCED_KEYS_MAX - 1;
+
+/// Bytes of sled's log that one key can cost: a full leaf split in two, its parent, and another leaf moved.
+///
+/// A leaf has up to 17 records, an inner node up to 257 keys (sled 0.34.7, `node.rs`).
+const LOG_BYTES_PER_KEY_MAX: usize = 3 * 17 * (KEY_BYTES_MAX + VALUE_BYTES_MAX + 64);
+
+const _: () =
+    assert!(UNSYNCED_KEYS_MAX * LOG_BYTES_PER_KEY_MAX < LOG_SEGMENT_BYTES, "a sync for each of sled's segments");
 
 /// Own record: arrival up to which frames are indexed, u64 big-endian.
 const THROUGH_KEY: [u8; 2] = [OWN_TABLE, b't'];
@@ -101,6 +116,8 @@ pub(super) struct Index {
     cache_bytes: u64,
     /// None while it is being opened again, and after closing.
     db: RwLock<Option<sled::Db>>,
+    /// Keys written since the last sync; only the writing thread looks.
+    unsynced_keys: AtomicUsize,
     /// Why it is not used any more.
     damage: OnceLock<Arc<str>>,
 }
@@ -158,18 +175,30 @@ impl Index {
         if let Some(through) = through {
             batch.insert(&THROUGH_KEY, &through.0.to_be_bytes());
         }
+        let keys = writes.len() + usize::from(through.is_some());
+        if self.unsynced_keys.load(Relaxed) + keys > UNSYNCED_KEYS_MAX {
+            self.sync()?;
+        }
+        self.unsynced_keys.fetch_add(keys, Relaxed);
         let db = self.lock();
         let db = db.as_ref().ok_or_else(|| Fault::Io(closed()))?;
         guarded(|| db.apply_batch(batch))
     }
 
-    /// Makes everything applied so far safe from power cuts: sled's own flush does not reach the disk.
+    /// Makes everything applied so far safe from power cuts.
     pub(super) fn checkpoint(&self) -> Result<(), Fault> {
+        self.sync()?;
+        sync_directory(&self.dir).map_err(Fault::Io)
+    }
+
+    /// Flushes sled and syncs its file, because sled's own flush does not reach the disk.
+    fn sync(&self) -> Result<(), Fault> {
         let db = self.lock();
         let db = db.as_ref().ok_or_else(|| Fault::Io(closed()))?;
         guarded(|| db.flush())?;
         File::open(self.dir.join("db")).and_then(|file| file.sync_all()).map_err(Fault::Io)?;
-        sync_directory(&self.dir).map_err(Fault::Io)
+        self.unsynced_keys.store(0, Relaxed);
+        Ok(())
     }
 
     /// Replaces a poisoned handle. What was applied since the last checkpoint may be gone.
@@ -177,6 +206,7 @@ impl Index {
         let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
         drop_guarded(db.take());
         *db = Some(opening::open_readable(&self.dir, self.cache_bytes)?);
+        self.unsynced_keys.store(0, Relaxed);
         Ok(())
     }
 
