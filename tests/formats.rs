@@ -2,6 +2,8 @@
 //!
 //! A failure prints what the document should hold.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::fmt::Write;
 
 use ed25519_dalek::SigningKey;

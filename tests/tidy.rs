@@ -1,5 +1,7 @@
 //! The rules of the house, held against the repository as it is.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use swabmesh_tests::repository::{self, Source};
 use swabmesh_tests::tidy::{Broken, files, layers, links, words};
 
