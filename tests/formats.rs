@@ -170,7 +170,7 @@ fn the_example_of_every_frame_is_the_one_in_the_document() {
         example = example.value(name, &bytes);
     }
     let differ = Frame::differ(&frontier, &Lanes::All).to_bytes();
-    example.value("differ, head", &differ[..8]).stands_in_the_document();
+    example.value("differ head", &differ[..8]).stands_in_the_document();
 }
 
 #[test]

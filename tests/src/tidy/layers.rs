@@ -35,7 +35,7 @@ const LAYERS: [&[&str]; 12] = [
     // The contract with whoever runs the core.
     &["command", "io"],
     // The steps.
-    &["append", "copies", "desk", "exchange", "frontier", "issuing", "parked", "project", "register"],
+    &["answer", "append", "copies", "desk", "exchange", "frontier", "issuing", "parked", "project", "register"],
     // The routing between them.
     &["replica"],
 ];
