@@ -80,9 +80,17 @@ fn child_stores_until_it_is_killed() {
 
 struct Victim {
     child: Child,
-    reader: JoinHandle<()>,
+    reader: Option<JoinHandle<()>>,
     acks: Receiver<u64>,
     opened: Receiver<()>,
+}
+
+impl Drop for Victim {
+    /// A failed test leaves no process behind, and nothing that keeps its disk busy.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Victim {
@@ -108,14 +116,14 @@ impl Victim {
                 }
             }
         });
-        Self { child, reader, acks, opened }
+        Self { child, reader: Some(reader), acks, opened }
     }
 
     /// Kills it and gives the numbers it acknowledged.
     fn kill(mut self) -> Vec<u64> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.reader.join().unwrap();
+        self.reader.take().unwrap().join().unwrap();
         self.acks.iter().collect()
     }
 }
@@ -232,7 +240,8 @@ impl Plug {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        self.unmount();
+        // Also while something still uses it, so that no failure leaves it mounted.
+        run("umount", &["-l".as_ref(), self.mount_point().as_os_str()]);
     }
 }
 

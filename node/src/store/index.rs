@@ -21,27 +21,24 @@ use super::error::StoreError;
 use super::frame::Arrival;
 use super::key::{KEY_BYTES_MAX, KeyRange, OWN_TABLE, Order, Table, tree_key};
 
-use opening::LOG_SEGMENT_BYTES;
 pub(super) use opening::open;
 
 /// Bytes of the longest value. Larger ones go to files that sled never syncs.
 pub const VALUE_BYTES_MAX: usize = PAGE_BYTES_MAX;
 
-/// Keys written between two syncs of sled's file, which is what [`LOG_SEGMENT_BYTES`] needs.
+/// Keys written between two syncs of sled's file.
 ///
-/// Larger batches also take gigabytes of memory (store-crdt study, §2b).
-const UNSYNCED_KEYS_MAX: usize = 32;
+/// Sled takes its own flush, which is no fsync, as proof that a segment of its log may be written over; so its file is
+/// synced at least once for each segment's worth of log. Source: a key costs 0.4 to 0.6 KB on average (store-crdt
+/// study, §2b) and some 10 KB when it is a page, a fifth of ours: 2.6 MB for this many keys, a third of
+/// a segment of sled's log. The worst case, every key splitting a leaf of full pages, would be 225 KB a key: a sync every
+/// 32 keys was built first, and made the index follow the log at 30 registrations for each fsync of the disk.
+const UNSYNCED_KEYS_MAX: usize = 1_024;
 
-/// Keys of one batch, its own record apart.
-pub(super) const BATCH_KEYS_MAX: usize = UNSYNCED_KEYS_MAX - 1;
-
-/// Bytes of sled's log that one key can cost: a full leaf split in two, its parent, and another leaf moved.
+/// Keys of one batch, its own record apart; larger ones took gigabytes of memory (store-crdt study, §2b).
 ///
-/// A leaf has up to 17 records, an inner node up to 257 keys (sled 0.34.7, `node.rs`).
-const LOG_BYTES_PER_KEY_MAX: usize = 3 * 17 * (KEY_BYTES_MAX + VALUE_BYTES_MAX + 64);
-
-const _: () =
-    assert!(UNSYNCED_KEYS_MAX * LOG_BYTES_PER_KEY_MAX < LOG_SEGMENT_BYTES, "a sync for each of sled's segments");
+/// What a caller hands over at once is applied at once if it fits: rows that belong together are never apart.
+pub(super) const BATCH_KEYS_MAX: usize = 127;
 
 /// Own record: arrival up to which frames are indexed, u64 big-endian.
 const THROUGH_KEY: [u8; 2] = [OWN_TABLE, b't'];
