@@ -54,6 +54,7 @@ pub struct Disk {
     last: Arrival,
     waiting: Vec<Pending>,
     syncing: Vec<Pending>,
+    busy: bool,
     tables: MemoryTables,
     /// How to take back each batch since the last checkpoint, oldest first, and how far the index was before it.
     undo: VecDeque<(Arrival, Vec<Write>)>,
@@ -69,13 +70,14 @@ impl Disk {
     /// Queues a frame. Returns whether a sync is to be started.
     pub fn persist(&mut self, pending: Pending) -> bool {
         self.waiting.push(pending);
-        self.syncing.is_empty() && self.waiting.len() == 1
+        !self.busy
     }
 
-    /// Starts a sync of all that waits. Returns whether there is anything.
+    /// Starts a sync of all that waits, once the answers of the one before are given. Returns whether there is anything.
     pub fn start_sync(&mut self) -> bool {
         self.syncing = std::mem::take(&mut self.waiting);
-        !self.syncing.is_empty()
+        self.busy = !self.syncing.is_empty();
+        self.busy
     }
 
     /// The sync is done: what is answered to whom.
@@ -104,6 +106,7 @@ impl Disk {
     /// The power is cut.
     pub fn power_cut(&mut self, chance: &mut Chance) {
         self.waiting.clear();
+        self.busy = false;
         let survives = chance.index(self.syncing.len() + 1).unwrap_or(0);
         let survivors: Vec<Pending> = std::mem::take(&mut self.syncing).into_iter().take(survives).collect();
         survivors.into_iter().for_each(|pending| {
