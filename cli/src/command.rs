@@ -8,12 +8,14 @@ use crate::Outcome;
 
 mod code;
 mod document;
+mod simulate;
 
 /// What `swabmesh` can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Code(code::Arguments),
     Document(document::Arguments),
+    Simulate(simulate::Arguments),
 }
 
 impl Command {
@@ -21,6 +23,7 @@ impl Command {
         match self {
             Self::Code(arguments) => arguments.run(out),
             Self::Document(arguments) => arguments.run(out),
+            Self::Simulate(arguments) => arguments.run(out),
         }
     }
 }

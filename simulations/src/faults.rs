@@ -15,7 +15,6 @@ const MINUTE_MS: u64 = 60_000;
 #[derive(Debug, Clone)]
 pub(crate) enum FaultEvent {
     On(NodeId),
-    Off(NodeId),
     /// Off until the second moment, whatever else would switch it on.
     Down(NodeId, At),
     Cut(NodeId, NodeId),
@@ -165,7 +164,6 @@ impl World {
         }
         match fault {
             FaultEvent::On(_) => {}
-            FaultEvent::Off(id) => self.switch_off(id),
             FaultEvent::Down(id, until) => {
                 if self.at < until {
                     self.faults.down.insert(id);
