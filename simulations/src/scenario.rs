@@ -85,11 +85,11 @@ pub struct City {
 pub struct Day {
     /// Mean wait between two people at one site. Milliseconds.
     pub person_every_ms: u64,
-    /// Residents with a code, for each site.
-    pub residents_per_site: usize,
+    /// Residents with a code, for each site; when all have come, the rest comes with documents.
+    pub codes_per_site: usize,
     /// People per tube: 1, 5, 10 or 20.
     pub pool: u8,
-    /// Registrations by document instead of by code.
+    /// People who come with a document instead of a code.
     pub by_document: u32,
     /// People who come a second time, here or elsewhere.
     pub again: u32,
@@ -331,7 +331,7 @@ impl Default for Day {
     fn default() -> Self {
         Self {
             person_every_ms: 20_000,
-            residents_per_site: 200,
+            codes_per_site: 200,
             pool: 10,
             by_document: 200,
             again: 30,

@@ -58,6 +58,16 @@ struct Resident {
     registered: bool,
 }
 
+impl Resident {
+    fn new(seed: u64, number: usize) -> Self {
+        let [a, b, rest @ ..] = derive(seed, "resident", number as u64);
+        let mut person = [0; 16];
+        person.iter_mut().zip(rest).for_each(|(to, from)| *to = from);
+        let last_four = Text::truncated(&format!("{:04}", u16::from_be_bytes([a, b]) % 10_000));
+        Self { person: Person(person), last_four, code: None, registered: false }
+    }
+}
+
 /// What was done, for the report.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {
@@ -81,6 +91,10 @@ struct Town {
     day: Day,
     chance: Chance,
     residents: Vec<Resident>,
+    /// How many of those have or will have codes, and how many of these came.
+    coded: usize,
+    came: usize,
+    seed: u64,
     /// Residents registered, in order of their first registration.
     known: Vec<usize>,
     boxes: BTreeMap<Barcode, Vec<Barcode>>,
@@ -101,6 +115,17 @@ impl Town {
         self.asked.insert((node, request));
         self.acts.push(Act::Ask(node, request, Box::new(command)));
         request
+    }
+
+    /// The next person who comes for the first time.
+    fn next_resident(&mut self) -> usize {
+        let with_code = self.came < self.coded && !self.chance.happens(self.day.by_document);
+        if with_code {
+            self.came += 1;
+            return self.came - 1;
+        }
+        self.residents.push(Resident::new(self.seed, self.residents.len()));
+        self.residents.len() - 1
     }
 
     fn later(&mut self, at: At, work: Work) {
@@ -134,21 +159,17 @@ impl Workload {
     /// Everybody gets up.
     #[must_use]
     pub fn new(scenario: &Scenario, city: &City, seed: u64) -> Self {
-        let residents = scenario.day.residents_per_site * scenario.city.sites;
-        let resident = |number: usize| {
-            let [a, b, rest @ ..] = derive(seed, "resident", number as u64);
-            let mut person = [0; 16];
-            person.iter_mut().zip(rest).for_each(|(to, from)| *to = from);
-            let last_four = Text::truncated(&format!("{:04}", u16::from_be_bytes([a, b]) % 10_000));
-            Resident { person: Person(person), last_four, code: None, registered: false }
-        };
+        let coded = scenario.day.codes_per_site * scenario.city.sites;
         let desks = city.of_role(Role::Site).map(|site| (site, Desk::new(site, city.name(site)))).collect();
         let laboratories = city.of_role(Role::Lab).map(|lab| (lab, Laboratory::new(lab))).collect();
-        let office = Office::new(city, residents);
+        let office = Office::new(city, coded);
         let town = Town {
             day: scenario.day,
             chance: Chance::new(seed, "workload"),
-            residents: (0..residents).map(resident).collect(),
+            residents: (0..coded).map(|number| Resident::new(seed, number)).collect(),
+            coded,
+            came: 0,
+            seed,
             known: Vec::new(),
             boxes: BTreeMap::new(),
             open_tubes: BTreeMap::new(),
@@ -182,6 +203,7 @@ impl Workload {
     /// The doors close: nobody new comes, what was begun is finished.
     pub fn close(&mut self) {
         self.town.closing = true;
+        self.office.close();
     }
 
     /// Whether nothing that was begun is left.
@@ -192,6 +214,9 @@ impl Workload {
 
     /// Work whose time has come; `runs` tells whether its node does.
     pub fn work(&mut self, at: At, work: Work, runs: bool) {
+        if self.town.closing && matches!(work, Work::Box(..) | Work::Read(..)) {
+            return;
+        }
         if !runs {
             self.town.later(at.after_ms(RETRY_MS), work);
             return;

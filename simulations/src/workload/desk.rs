@@ -100,7 +100,7 @@ impl Desk {
     fn next_person(&mut self, town: &mut Town) {
         let again = town.chance.happens(town.day.again).then(|| town.chance.index(town.known.len())).flatten();
         let known = again.and_then(|at| town.known.get(at).copied());
-        let Some(resident) = known.or_else(|| town.chance.index(town.residents.len())) else { return };
+        let resident = known.unwrap_or_else(|| town.next_resident());
         self.steps.push_back(Step::Register { resident, insists: false });
         self.ensure_tube(town);
     }
@@ -120,9 +120,8 @@ impl Desk {
             Step::Open(tube) => Command::Open { tube, pool: town.day.pool, operator },
             Step::Register { resident, insists } => {
                 town.tally.registrations += 1;
-                let by_document = town.chance.happens(town.day.by_document);
                 let of = town.residents.get(resident)?;
-                let presented = match of.code.clone().filter(|_| !by_document) {
+                let presented = match of.code.clone() {
                     Some(code) => Presented::Code(code),
                     None => Presented::Document {
                         person: of.person,

@@ -37,6 +37,10 @@ impl Office {
         Self { to_do, open: BTreeMap::new() }
     }
 
+    pub(super) fn close(&mut self) {
+        self.to_do.clear();
+    }
+
     pub(super) fn go_on(&mut self, _at: At, town: &mut Town) {
         while self.open.len() < OPEN_MAX
             && let Some(task) = self.to_do.pop_front()
