@@ -17,6 +17,7 @@ mod lab;
 mod person;
 mod result;
 mod run;
+mod simulate;
 mod site;
 mod status;
 
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Result(result::Arguments),
     Code(code::Arguments),
     Document(document::Arguments),
+    Simulate(simulate::Arguments),
     Bench(bench::Arguments),
 }
 
@@ -46,6 +48,7 @@ impl Command {
             Self::Result(arguments) => arguments.run(out),
             Self::Code(arguments) => arguments.run(out),
             Self::Document(arguments) => arguments.run(out),
+            Self::Simulate(arguments) => arguments.run(out),
         }
     }
 }
