@@ -552,8 +552,8 @@ fn count_at_authority(city: &City, ledger: &mut Ledger, tubes: &[Tube]) -> anyho
         }
     }
     ledger.at_authority = ledger.accepted.intersection(&found).count() as u64;
-    let flags: Vec<Value> = api.get("/flags?kind=duplicate")?;
-    ledger.duplicates_flagged = flags.len() as u64;
+    let flags: Vec<Value> = api.get("/flags?all=true")?;
+    ledger.duplicates_flagged = flags.iter().filter(|flag| flag["kind"] == Value::from("duplicate")).count() as u64;
     Ok(())
 }
 
