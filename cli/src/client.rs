@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -60,9 +60,7 @@ impl Connection {
             Some(token) => token.clone(),
             None => home.keys().token()?,
         };
-        let config = ureq::Agent::config_builder();
-        let config = config.http_status_as_error(false).timeout_global(Some(ANSWER_WITHIN)).build();
-        Ok(Client { agent: config.new_agent(), url, token, json: self.json })
+        Ok(Client::new(url, token, self.json))
     }
 }
 
@@ -93,6 +91,19 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Client {
+    fn new(url: String, token: String, json: bool) -> Self {
+        let config = ureq::Agent::config_builder();
+        let config = config.http_status_as_error(false).timeout_global(Some(ANSWER_WITHIN)).build();
+        Self { agent: config.new_agent(), url, token, json }
+    }
+
+    /// The running node of a directory.
+    pub(crate) fn of_node(data: &Path) -> anyhow::Result<Self> {
+        let home = Home::at(data);
+        let url = std::fs::read_to_string(home.url()).with_context(|| format!("{} does not run", data.display()))?;
+        Ok(Self::new(url, home.keys().token()?, true))
+    }
+
     /// Reads something.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let request = self.agent.get(format!("{}{BASE}{path}", self.url));

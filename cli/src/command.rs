@@ -7,7 +7,9 @@ use clap::Subcommand;
 use crate::Outcome;
 
 mod authority;
+mod bench;
 mod code;
+mod demo;
 mod document;
 mod init;
 mod join;
@@ -15,12 +17,14 @@ mod lab;
 mod person;
 mod result;
 mod run;
+mod simulate;
 mod site;
 mod status;
 
 /// What `swabmesh` can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(demo::Arguments),
     Site(site::Arguments),
     Lab(lab::Arguments),
     Authority(authority::Arguments),
@@ -28,11 +32,15 @@ pub(crate) enum Command {
     Result(result::Arguments),
     Code(code::Arguments),
     Document(document::Arguments),
+    Simulate(simulate::Arguments),
+    Bench(bench::Arguments),
 }
 
 impl Command {
     pub(crate) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         match self {
+            Self::Demo(arguments) => arguments.run(out),
+            Self::Bench(arguments) => arguments.run(out),
             Self::Site(arguments) => arguments.run(out),
             Self::Lab(arguments) => arguments.run(out),
             Self::Authority(arguments) => arguments.run(out),
@@ -40,6 +48,7 @@ impl Command {
             Self::Result(arguments) => arguments.run(out),
             Self::Code(arguments) => arguments.run(out),
             Self::Document(arguments) => arguments.run(out),
+            Self::Simulate(arguments) => arguments.run(out),
         }
     }
 }

@@ -40,6 +40,7 @@ pub mod project;
 pub mod receipting;
 pub mod register;
 pub mod replica;
+pub mod restore;
 pub mod results;
 pub mod roster;
 pub mod scan;

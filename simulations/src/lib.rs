@@ -1,1 +1,24 @@
-//! x
+//! Worlds of simulated nodes around the production core.
+//!
+//! Everything that a node meets is simulated, nothing of the node itself: clocks, links, disks, people and
+//! faults follow from a scenario and a seed, one event after another. Equal arguments give equal runs, shown by
+//! the hash of the trace.
+//!
+//! A run has two phases. *Safety*: anything may break, and nothing wrong may become visible. *Liveness*: everything
+//! is healed, and the city must agree within a bound of virtual time.
+
+pub mod chance;
+pub mod checks;
+pub mod city;
+pub mod clock;
+pub mod disk;
+mod faults;
+pub mod network;
+pub mod node;
+pub mod queue;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod trace;
+pub mod workload;
+pub mod world;

@@ -195,7 +195,7 @@ impl Driver {
             Output::Admit { link, .. } => self.tell_carrier(NetworkCommand::Admit(to_carrier(link))).await,
             Output::Close { link, reason } => {
                 tracing::info!(link = link.0, %reason, "connection closed: the peer {reason}");
-                self.count(&format!("closed {reason:?}"));
+                self.count(&format!("closed_{}", snake(&format!("{reason:?}"))));
                 self.backlog.remove(&link);
                 self.tell_carrier(NetworkCommand::Close(to_carrier(link))).await;
             }
@@ -209,7 +209,7 @@ impl Driver {
             Output::Release { through } => self.store.release(frame::Arrival(through.0)),
             Output::Remember { peer, epoch, through } => self.index(Job::Remember(remember(&peer, epoch, through))),
             Output::Reply { request, result } => {
-                self.count(if result.is_ok() { "commands answered" } else { "commands refused" });
+                self.count(if result.is_ok() { "commands_answered" } else { "commands_refused" });
                 if let Some(answer) = self.replies.remove(&request) {
                     // Whoever asked may have gone; what was done stays done.
                     let _ = answer.send(result);
@@ -222,7 +222,7 @@ impl Driver {
     fn notice(&mut self, notice: &Notice) {
         match notice {
             Notice::ChunkRefused { peer, reason } => {
-                self.count(&format!("chunks refused {}", name_of(reason)));
+                self.count(&format!("chunks_refused_{}", name_of(reason)));
                 tracing::info!(%peer, %reason, "chunk refused: {reason}");
             }
             Notice::Fork { feed, seq } => {
@@ -231,11 +231,11 @@ impl Driver {
             }
             Notice::InSync { peer } => tracing::debug!(%peer, "in sync"),
             Notice::AboveRole { entry } => {
-                self.count("facts above role");
+                self.count("facts_above_role");
                 tracing::warn!(%entry, "a fact above its writer's role was kept and not applied");
             }
             Notice::Unreadable { entry } => {
-                self.count("facts unreadable");
+                self.count("facts_unreadable");
                 tracing::warn!(%entry, "a fact that this version cannot read was kept and not applied");
             }
         }
@@ -275,14 +275,14 @@ impl Driver {
         let writing = self.writing.remove(&request);
         let result = match (result, writing) {
             (Ok(at), Some(Writing { bytes, role })) => {
-                self.count("chunks durable");
+                self.count("chunks_durable");
                 let window_ms = self.replica.knowledge().policy.duplicate_window_s.saturating_mul(MS_PER_S);
                 self.index(Job::Chunk { arrival: arrival(at), bytes, role, window_ms });
                 Ok(arrival(at))
             }
             (Ok(at), None) => Ok(arrival(at)),
             (Err(error), _) => {
-                self.count("chunks not durable");
+                self.count("chunks_not_durable");
                 tracing::error!(%error, "not written: {error}");
                 Err(persist_error(&error))
             }
@@ -293,7 +293,7 @@ impl Driver {
     /// Waits when the index is far behind: it never waits for us.
     fn index(&mut self, job: Job) {
         if self.indexer.send(job).is_err() {
-            self.count("index not following");
+            self.count("index_not_following");
         }
     }
 
@@ -322,11 +322,11 @@ impl Driver {
             }
             NetworkEvent::Sighted { peer, address } => self.sighted(peer, address).await,
             NetworkEvent::Refused { peer, address, reason } => {
-                self.count("connections refused");
+                self.count("connections_refused");
                 tracing::info!(?peer, ?address, ?reason, "connection refused");
             }
             NetworkEvent::DialFailed { addresses, failure, .. } => {
-                self.count("dials failed");
+                self.count("dials_failed");
                 tracing::debug!(?addresses, ?failure, "no connection");
             }
         }
@@ -347,7 +347,7 @@ impl Driver {
         let waiting = self.backlog.entry(link).or_default();
         waiting.push_back(bytes);
         if waiting.len() > BACKLOG_FRAMES_MAX {
-            self.count("closed slow peer");
+            self.count("closed_slow_peer");
             self.backlog.remove(&link);
             self.tell_carrier(NetworkCommand::Close(to_carrier(link))).await;
         } else {
@@ -388,7 +388,18 @@ impl Driver {
         };
         let core = self.replica.status(now(self.started));
         let listening = self.listening.iter().cloned().collect();
-        let snapshot = Snapshot { core, listening, counters: self.counters.clone(), disk };
+        let mut counters = self.counters.clone();
+        let figures = self.carrier.figures();
+        let of_network = [
+            ("network_bytes_in", figures.bytes_in),
+            ("network_bytes_out", figures.bytes_out),
+            ("network_frames_in", figures.frames_in),
+            ("network_frames_out", figures.frames_out),
+            ("network_dials", figures.dials),
+            ("network_reconnects", figures.reconnects),
+        ];
+        counters.extend(of_network.map(|(name, count)| (name.to_owned(), count)));
+        let snapshot = Snapshot { core, listening, counters, disk };
         self.snapshots.send_replace(Arc::new(snapshot));
         self.drawn = Instant::now();
     }
@@ -437,13 +448,25 @@ const fn persist_error(error: &StoreError) -> PersistError {
     }
 }
 
+/// `BadFrame` as `bad_frame`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
+}
+
 fn name_of(reason: &swabmesh_protocol::merge::MergeRefusal) -> &'static str {
     use swabmesh_protocol::merge::MergeRefusal;
     match reason {
-        MergeRefusal::Chunk(_) => "not verified",
-        MergeRefusal::Lane => "other lane",
-        MergeRefusal::UnknownWriter => "unknown writer",
-        MergeRefusal::Withdrawn => "withdrawn writer",
+        MergeRefusal::Chunk(_) => "not_verified",
+        MergeRefusal::Lane => "other_lane",
+        MergeRefusal::UnknownWriter => "unknown_writer",
+        MergeRefusal::Withdrawn => "withdrawn_writer",
         MergeRefusal::Gap { .. } => "gap",
         MergeRefusal::Fork { .. } => "fork",
         MergeRefusal::Known => "known",

@@ -107,7 +107,7 @@ impl Replica {
             own: self.copies.counts(),
             peers: self.peers(),
             feeds: self.tips.durable.len() as u64,
-            entries: self.tips.durable.heads().map(|(_, head)| head.seq.0).sum(),
+            entries: self.entries(),
             arrivals: self.tips.durable.newest().0,
             indexed: self.indexed.0,
             root: self.tips.durable.root(&Lanes::All),
@@ -119,6 +119,24 @@ impl Replica {
             seal_key: self.control.seal_key.clone(),
             enrolled: self.control.roster.certificates().count() as u64,
         }
+    }
+
+    /// Entries of all feeds that are durable here.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.tips.durable.heads().map(|(_, head)| head.seq.0).sum()
+    }
+
+    /// Connections whose peer showed a valid certificate.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.exchange.sessions().filter(|(_, session)| session.open.is_some()).count()
+    }
+
+    /// Whether the tables reflect everything that is durable.
+    #[must_use]
+    pub fn is_indexed(&self) -> bool {
+        self.indexed >= self.tips.durable.newest()
     }
 
     fn peers(&self) -> Vec<PeerStatus> {

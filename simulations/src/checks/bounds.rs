@@ -1,0 +1,45 @@
+//! Nothing grows without a bound: outputs of one input, frames, bytes under way, deadlines that come again at once.
+
+use swabmesh_protocol::io::{Deadline, Output};
+use swabmesh_protocol::limits::{CHUNK_BYTES_MAX, COMMANDS_MAX, FRAME_BYTES_MAX, UNACKED_BYTES_MAX};
+
+/// Its name in reports.
+pub const RULE: &str = "bounds-hold";
+
+/// Outputs of one input. Source: every command that waits is refused at once, and every session is told something.
+const OUTPUTS_MAX: usize = 4 * COMMANDS_MAX;
+/// Bytes under way on one connection one way: a window of chunks, the chunk that filled it, and as much of the rest.
+pub const UNDER_WAY_BYTES_MAX: usize = UNACKED_BYTES_MAX + CHUNK_BYTES_MAX + FRAME_BYTES_MAX;
+/// Times a deadline may come again at one moment.
+const REPEATS_MAX: u32 = 16;
+
+/// What one node's deadlines did last.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Deadlines {
+    last: Option<Deadline>,
+    repeats: u32,
+}
+
+impl Deadlines {
+    /// A deadline was served and this one is next, at the same moment or not.
+    pub fn next(&mut self, next: Deadline) -> Option<String> {
+        self.repeats = if self.last == Some(next) { self.repeats + 1 } else { 0 };
+        self.last = Some(next);
+        (self.repeats > REPEATS_MAX).then(|| format!("the deadline {next:?} comes again and again"))
+    }
+}
+
+/// Outputs of one input that exceed a bound.
+#[must_use]
+pub fn exceeded(outputs: &[Output]) -> Option<String> {
+    if outputs.len() > OUTPUTS_MAX {
+        return Some(format!("{} outputs of one input", outputs.len()));
+    }
+    outputs.iter().find_map(|output| match output {
+        Output::Send { bytes, .. } if bytes.len() > FRAME_BYTES_MAX => Some(format!("a frame of {} bytes", bytes.len())),
+        Output::Persist { chunk, .. } if chunk.len() > CHUNK_BYTES_MAX => {
+            Some(format!("a chunk of {} bytes", chunk.len()))
+        }
+        _ => None,
+    })
+}

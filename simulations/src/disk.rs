@@ -1,0 +1,231 @@
+//! A simulated disk: a journal that is synced in groups, and an index behind it that a power cut sets back.
+//!
+//! What was answered is never lost. A sync that a power cut interrupts keeps any part of its group, from the
+//! front; the index falls back to any state since its last checkpoint.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use swabmesh_protocol::chunk::SealedChunk;
+use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::id::{FeedId, NodeKey, SeqNo};
+use swabmesh_protocol::io::{Arrival, RequestId};
+use swabmesh_protocol::project::{self, Placed, Projected, Rules};
+use swabmesh_protocol::replica::Identity;
+use swabmesh_protocol::restore::{self, Frame};
+use swabmesh_protocol::view::{Batch, MemoryTables, View, ViewError, Write};
+
+use crate::chance::Chance;
+
+/// Keys of one batch of the index. Source: design §6.
+const BATCH_KEYS_MAX: usize = 64;
+
+/// A frame of the journal.
+#[derive(Debug, Clone)]
+struct Stored {
+    arrival: Arrival,
+    own: bool,
+    bytes: Vec<u8>,
+}
+
+/// A frame on its way there. Certificates have no request: nobody waits for them.
+#[derive(Debug)]
+pub struct Pending {
+    /// What its answer goes to.
+    pub request: Option<RequestId>,
+    /// Whether this node wrote it.
+    pub own: bool,
+    /// The frame.
+    pub bytes: Vec<u8>,
+}
+
+/// What one batch of the index came to.
+#[derive(Debug)]
+pub struct Indexed {
+    /// The last frame that is whole in the tables.
+    pub through: Arrival,
+    /// How many chunks' entries were applied, and what was found in them.
+    pub projected: Vec<Projected>,
+}
+
+/// One node's disk.
+#[derive(Debug, Default)]
+pub struct Disk {
+    journal: VecDeque<Stored>,
+    last: Arrival,
+    waiting: Vec<Pending>,
+    syncing: Vec<Pending>,
+    busy: bool,
+    tables: MemoryTables,
+    /// How to take back each batch since the last checkpoint, oldest first, and how far the index was before it.
+    undo: VecDeque<(Arrival, Vec<Write>)>,
+    indexed: Arrival,
+    released: Arrival,
+    /// Last entry of each feed that is on this disk without a gap below.
+    heights: BTreeMap<FeedId, SeqNo>,
+    /// No room: syncs fail.
+    pub full: bool,
+}
+
+impl Disk {
+    /// Queues a frame. Returns whether a sync is to be started.
+    pub fn persist(&mut self, pending: Pending) -> bool {
+        self.waiting.push(pending);
+        !self.busy
+    }
+
+    /// Starts a sync of all that waits, once the answers of the one before are given. Returns whether there is anything.
+    pub fn start_sync(&mut self) -> bool {
+        self.syncing = std::mem::take(&mut self.waiting);
+        self.busy = !self.syncing.is_empty();
+        self.busy
+    }
+
+    /// The sync is done: what is answered to whom.
+    pub fn synced(&mut self) -> Vec<(RequestId, Option<Arrival>)> {
+        let mut answers = Vec::new();
+        for pending in std::mem::take(&mut self.syncing) {
+            let request = pending.request;
+            let arrival = (!self.full).then(|| self.store(pending));
+            answers.extend(request.map(|request| (request, arrival)));
+        }
+        answers
+    }
+
+    fn store(&mut self, pending: Pending) -> Arrival {
+        self.last = Arrival(self.last.0 + 1);
+        if let Ok(chunk) = SealedChunk::parse(pending.bytes.clone()) {
+            let height = self.heights.entry(chunk.header().id()).or_default();
+            if chunk.first() <= height.next() {
+                *height = (*height).max(chunk.last());
+            }
+        }
+        self.journal.push_back(Stored { arrival: self.last, own: pending.own, bytes: pending.bytes });
+        self.last
+    }
+
+    /// The power is cut.
+    pub fn power_cut(&mut self, chance: &mut Chance) {
+        self.waiting.clear();
+        self.busy = false;
+        let survives = chance.index(self.syncing.len() + 1).unwrap_or(0);
+        let survivors: Vec<Pending> = std::mem::take(&mut self.syncing).into_iter().take(survives).collect();
+        survivors.into_iter().for_each(|pending| {
+            self.store(pending);
+        });
+        let lost = chance.index(self.undo.len() + 1).unwrap_or(0);
+        for _ in 0..lost {
+            if let Some((indexed, undo)) = self.undo.pop_back() {
+                self.tables.apply(undo);
+                self.indexed = indexed;
+            }
+        }
+    }
+
+    /// Frames the index has not taken up.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.indexed < self.last
+    }
+
+    /// Applies one batch of what the journal is ahead.
+    ///
+    /// # Errors
+    /// [`ViewError`]: the tables hold rows that were never written, which is a bug.
+    pub fn index(
+        &mut self,
+        identity: &Identity,
+        window_ms: u64,
+        role_of: &dyn Fn(&NodeKey) -> Option<Role>,
+        checkpoint_batches: usize,
+    ) -> Result<Indexed, ViewError> {
+        let rules = Rules { window_ms, role_of, keys_max: BATCH_KEYS_MAX };
+        let mut batch = Batch::new(&self.tables);
+        let (mut through, mut projected) = (self.indexed, Vec::new());
+        let from = self.journal.partition_point(|stored| stored.arrival <= self.indexed);
+        for stored in self.journal.range(from..) {
+            match restore::frame(stored.bytes.clone(), identity) {
+                Some(Frame::Certificate(node, bytes)) => {
+                    let Write { table, key, value } = restore::kept(&node, bytes);
+                    batch.put(table, key, value.unwrap_or_default());
+                }
+                Some(Frame::Chunk(sealed)) => {
+                    if let Ok(chunk) = sealed.reopen() {
+                        let outcome = project::apply(&mut batch, &chunk, stored.arrival, &rules)?;
+                        let partly = matches!(outcome.placed, Placed::Partly { .. });
+                        projected.push(outcome);
+                        if partly {
+                            break;
+                        }
+                    }
+                }
+                None => {}
+            }
+            through = stored.arrival;
+            if batch.len() >= BATCH_KEYS_MAX {
+                break;
+            }
+        }
+        let writes = batch.into_writes();
+        self.write(writes)?;
+        self.indexed = through;
+        if self.undo.len() >= checkpoint_batches {
+            self.checkpoint();
+        }
+        Ok(Indexed { through, projected })
+    }
+
+    /// Applies writes as one batch.
+    ///
+    /// # Errors
+    /// [`ViewError`] never happens with tables in memory.
+    pub fn write(&mut self, writes: Vec<Write>) -> Result<(), ViewError> {
+        let old = |write: &Write| {
+            let value = self.tables.get(write.table, &write.key)?;
+            Ok(Write { table: write.table, key: write.key.clone(), value })
+        };
+        let undo = writes.iter().map(old).collect::<Result<Vec<_>, ViewError>>()?;
+        self.undo.push_back((self.indexed, undo));
+        self.tables.apply(writes);
+        Ok(())
+    }
+
+    /// The index is safe from power cuts: frames that nobody needs any more go.
+    fn checkpoint(&mut self) {
+        self.undo.clear();
+        let (indexed, released) = (self.indexed, self.released);
+        self.journal.retain(|stored| stored.arrival > indexed || (stored.own && stored.arrival > released));
+    }
+
+    /// Own frames up to here are receipted.
+    pub fn release(&mut self, through: Arrival) {
+        self.released = self.released.max(through);
+    }
+
+    /// Own chunks of the journal up to an arrival: feed and last number.
+    pub fn own_chunks(&self, through: Arrival) -> impl Iterator<Item = (FeedId, SeqNo)> {
+        let own = self.journal.iter().filter(move |stored| stored.own && stored.arrival <= through);
+        own.filter_map(|stored| SealedChunk::parse(stored.bytes.clone()).ok()).map(|chunk| (chunk.header().id(), chunk.last()))
+    }
+
+    /// The tables.
+    #[must_use]
+    pub const fn tables(&self) -> &MemoryTables {
+        &self.tables
+    }
+
+    /// The journal, oldest first.
+    pub fn frames(&self) -> impl Iterator<Item = (Arrival, Vec<u8>)> {
+        self.journal.iter().map(|stored| (stored.arrival, stored.bytes.clone()))
+    }
+
+    /// The last entry of a feed that is on this disk without a gap below.
+    #[must_use]
+    pub fn height(&self, feed: &FeedId) -> SeqNo {
+        self.heights.get(feed).copied().unwrap_or_default()
+    }
+
+    /// The last entries of all feeds.
+    pub fn heights(&self) -> impl Iterator<Item = (&FeedId, &SeqNo)> {
+        self.heights.iter()
+    }
+}

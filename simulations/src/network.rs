@@ -1,0 +1,308 @@
+//! The network: connections as TCP gives them. Inside one nothing is lost, repeated or reordered; but a
+//! connection ends at any moment, and what was on its way is lost with it.
+//!
+//! While a way between two nodes is cut, frames on it are held back, as TCP would repeat them: if the cut ends
+//! before the receiver takes the silence for death, they arrive late, otherwise never.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::io::LinkId;
+
+use crate::chance::Chance;
+use crate::city::{City, NodeId};
+use crate::queue::At;
+use crate::scenario::{Links, Profile};
+
+/// A node that cannot reach another hears of it after so long. Milliseconds. Source: guess; a TCP connect gives up.
+const CONNECT_TIMEOUT_MS: u64 = 5_000;
+/// First wait before dialling again. Milliseconds. Source: design §5.
+const REDIAL_MS_MIN: u64 = 1_000;
+/// After a cut TCP repeats what was lost within this time. Milliseconds. Source: guess; its timer backs off.
+const REPEAT_MS_MAX: u64 = 3_000;
+/// Bytes of frames and of TCP, for the counts of bytes on the wire: length prefix, noise tag, yamux header.
+const FRAME_OVERHEAD_BYTES: usize = 4 + 18 + 12;
+
+/// One way of a connection.
+#[derive(Debug, Default)]
+struct OneWay {
+    busy_until: At,
+    arrives_last: At,
+    held: Vec<Vec<u8>>,
+    /// Bytes sent and not delivered.
+    under_way: usize,
+}
+
+/// A connection between two nodes.
+#[derive(Debug)]
+struct Connection {
+    dialler: NodeId,
+    answerer: NodeId,
+    /// Which of the two ends still believe in it.
+    up: [bool; 2],
+    /// From the dialler, from the answerer.
+    ways: [OneWay; 2],
+    profile: Profile,
+}
+
+impl Connection {
+    fn end(&self, node: NodeId) -> usize {
+        usize::from(node == self.answerer)
+    }
+
+    fn peer(&self, node: NodeId) -> NodeId {
+        if node == self.dialler { self.answerer } else { self.dialler }
+    }
+}
+
+/// What the network wants done later.
+#[derive(Debug)]
+pub enum Later {
+    /// A frame reaches the other end.
+    Deliver(LinkId, NodeId, Vec<u8>),
+    /// An end learns that the connection is gone.
+    Lost(LinkId, NodeId),
+    /// An end has heard nothing for too long, if the way is still cut since the cut of that number.
+    Silent(LinkId, NodeId, u64),
+    /// A node tries to connect.
+    Dial(NodeId, NodeId),
+    /// A connection stands, at one end.
+    Connected(LinkId, NodeId),
+}
+
+/// Counts for the report.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Traffic {
+    /// Bytes handed to connections, overhead of framing and encryption included.
+    pub bytes: u64,
+    /// Most bytes ever under way on one connection one way.
+    pub under_way_max: usize,
+}
+
+/// All connections, and what stands in their way.
+#[derive(Debug)]
+pub struct Network {
+    profiles: Links,
+    connections: BTreeMap<LinkId, Connection>,
+    by_node: BTreeMap<NodeId, BTreeSet<LinkId>>,
+    next_link: u64,
+    /// Cuts from one node to another: how many, and the number of the first.
+    cuts: BTreeMap<(NodeId, NodeId), (u32, u64)>,
+    cuts_made: u64,
+    redial_ms: BTreeMap<(NodeId, NodeId), u64>,
+    /// For the report.
+    pub traffic: Traffic,
+    chance: Chance,
+}
+
+impl Network {
+    /// No connections yet.
+    #[must_use]
+    pub fn new(profiles: Links, seed: u64) -> Self {
+        Self {
+            profiles,
+            connections: BTreeMap::new(),
+            by_node: BTreeMap::new(),
+            next_link: 0,
+            cuts: BTreeMap::new(),
+            cuts_made: 0,
+            redial_ms: BTreeMap::new(),
+            traffic: Traffic::default(),
+            chance: Chance::new(seed, "network"),
+        }
+    }
+
+    fn profile(&self, city: &City, one: NodeId, other: NodeId) -> Profile {
+        let site = |id| city.citizen(id).is_some_and(|citizen| citizen.role == Role::Site);
+        if site(one) && site(other) { self.profiles.lan.into() } else { self.profiles.uplink.into() }
+    }
+
+    fn latency(&mut self, profile: Profile) -> u64 {
+        let [low, high] = profile.latency_ms;
+        self.chance.between(low.max(1), high.max(1))
+    }
+
+    fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
+        self.cuts.contains_key(&(from, to))
+    }
+
+    /// The other end of a connection, if `node` still believes in it.
+    #[must_use]
+    pub fn peer(&self, link: LinkId, node: NodeId) -> Option<NodeId> {
+        let connection = self.connections.get(&link)?;
+        connection.up.get(connection.end(node)).copied().unwrap_or(false).then(|| connection.peer(node))
+    }
+
+    /// Whether `node` dialled that connection.
+    #[must_use]
+    pub fn dialled(&self, link: LinkId, node: NodeId) -> bool {
+        self.connections.get(&link).is_some_and(|connection| connection.dialler == node)
+    }
+
+    /// Connections that `node` believes in.
+    #[must_use]
+    pub fn links_of(&self, node: NodeId) -> Vec<LinkId> {
+        let links = self.by_node.get(&node).into_iter().flatten();
+        links.copied().filter(|link| self.peer(*link, node).is_some()).collect()
+    }
+
+    /// A node sends a frame. Returns when it arrives, unless the sender's end is down.
+    pub fn send(&mut self, at: At, link: LinkId, from: NodeId, bytes: Vec<u8>) -> Option<(At, Later)> {
+        let to = self.peer(link, from)?;
+        let profile = self.connections.get(&link)?.profile;
+        let latency_ms = self.latency(profile);
+        let connection = self.connections.get_mut(&link)?;
+        let end = connection.end(from);
+        let way = connection.ways.get_mut(end)?;
+        let size = bytes.len() + FRAME_OVERHEAD_BYTES;
+        way.under_way += size;
+        self.traffic.bytes += size as u64;
+        self.traffic.under_way_max = self.traffic.under_way_max.max(way.under_way);
+        way.busy_until = way.busy_until.max(at).after_ms(size as u64 / profile.bytes_per_ms.max(1));
+        way.arrives_last = way.arrives_last.max(way.busy_until.after_ms(latency_ms));
+        Some((way.arrives_last, Later::Deliver(link, to, bytes)))
+    }
+
+    /// A frame reaches its end. Returns it if it can be handed over now.
+    pub fn deliver(&mut self, link: LinkId, to: NodeId, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        let from = self.connections.get(&link)?.peer(to);
+        let cut = self.is_cut(from, to);
+        let connection = self.connections.get_mut(&link)?;
+        let (end, receiver) = (connection.end(from), connection.end(to));
+        let up = connection.up.get(receiver).copied().unwrap_or(false);
+        let way = connection.ways.get_mut(end)?;
+        if up && (cut || !way.held.is_empty()) {
+            way.held.push(bytes);
+            return None;
+        }
+        way.under_way = way.under_way.saturating_sub(bytes.len() + FRAME_OVERHEAD_BYTES);
+        up.then_some(bytes)
+    }
+
+    /// One more cut from a node to another.
+    pub fn cut(&mut self, at: At, from: NodeId, to: NodeId) -> Vec<(At, Later)> {
+        self.cuts_made += 1;
+        let number = self.cuts_made;
+        let entry = self.cuts.entry((from, to)).or_insert((0, number));
+        entry.0 += 1;
+        if entry.0 > 1 {
+            return Vec::new();
+        }
+        let between = self.links_of(to).into_iter().filter(|link| self.peer(*link, to) == Some(from));
+        let silent = |link: LinkId| {
+            let dead_after_ms = self.connections.get(&link)?.profile.dead_after_ms;
+            Some((at.after_ms(dead_after_ms), Later::Silent(link, to, number)))
+        };
+        between.filter_map(silent).collect()
+    }
+
+    /// One cut less; what was held back is repeated.
+    pub fn heal(&mut self, at: At, from: NodeId, to: NodeId) -> Vec<(At, Later)> {
+        let Some(entry) = self.cuts.get_mut(&(from, to)) else { return Vec::new() };
+        entry.0 -= 1;
+        if entry.0 > 0 {
+            return Vec::new();
+        }
+        self.cuts.remove(&(from, to));
+        let mut later = Vec::new();
+        for link in self.links_of(to).into_iter().filter(|link| self.peer(*link, to) == Some(from)).collect::<Vec<_>>() {
+            let repeated_ms = self.chance.between(1, REPEAT_MS_MAX);
+            let Some(connection) = self.connections.get_mut(&link) else { continue };
+            let end = connection.end(from);
+            let Some(way) = connection.ways.get_mut(end) else { continue };
+            way.arrives_last = way.arrives_last.max(at.after_ms(repeated_ms));
+            let held = std::mem::take(&mut way.held).into_iter();
+            later.extend(held.map(|bytes| (way.arrives_last, Later::Deliver(link, to, bytes))));
+        }
+        later
+    }
+
+    /// Ends every cut.
+    pub fn heal_all(&mut self, at: At) -> Vec<(At, Later)> {
+        let cuts: Vec<(NodeId, NodeId)> = self.cuts.keys().copied().collect();
+        let mut later = Vec::new();
+        for (from, to) in cuts {
+            self.cuts.entry((from, to)).and_modify(|(count, _)| *count = 1);
+            later.extend(self.heal(at, from, to));
+        }
+        later
+    }
+
+    /// Connections between two nodes stand still.
+    pub fn clog(&mut self, at: At, one: NodeId, other: NodeId, for_ms: u64) {
+        for link in self.links_of(one).into_iter().filter(|link| self.peer(*link, one) == Some(other)).collect::<Vec<_>>() {
+            if let Some(connection) = self.connections.get_mut(&link) {
+                connection.ways.iter_mut().for_each(|way| way.busy_until = way.busy_until.max(at.after_ms(for_ms)));
+            }
+        }
+    }
+
+    /// Whether an end gives a silent connection up: it does if the same cut still stands.
+    #[must_use]
+    pub fn is_silent(&self, link: LinkId, node: NodeId, cut: u64) -> bool {
+        let Some(peer) = self.peer(link, node) else { return false };
+        self.cuts.get(&(peer, node)).is_some_and(|(_, number)| *number == cut)
+    }
+
+    /// One end gives a connection up; the other hears of it if anything passes that way.
+    pub fn close(&mut self, at: At, link: LinkId, node: NodeId) -> Vec<(At, Later)> {
+        let Some(peer) = self.peer(link, node) else { return Vec::new() };
+        let Some(profile) = self.connections.get(&link).map(|connection| connection.profile) else { return Vec::new() };
+        let latency_ms = self.latency(profile);
+        if let Some(connection) = self.connections.get_mut(&link) {
+            let end = connection.end(node);
+            if let Some(up) = connection.up.get_mut(end) {
+                *up = false;
+            }
+            if connection.up == [false; 2] {
+                self.connections.remove(&link);
+                [node, peer].iter().for_each(|end| {
+                    self.by_node.entry(*end).or_default().remove(&link);
+                });
+                return Vec::new();
+            }
+        }
+        let heard_ms = if self.is_cut(node, peer) { profile.dead_after_ms } else { latency_ms };
+        vec![(at.after_ms(heard_ms), Later::Lost(link, peer))]
+    }
+
+    /// A node tries to reach another that runs or does not.
+    pub fn dial(&mut self, at: At, city: &City, from: NodeId, to: NodeId, runs: bool) -> Vec<(At, Later)> {
+        if self.links_of(from).into_iter().any(|link| self.peer(link, from) == Some(to)) {
+            return Vec::new();
+        }
+        let profile = self.profile(city, from, to);
+        if !runs || self.is_cut(from, to) || self.is_cut(to, from) {
+            return vec![self.redial(at.after_ms(if runs { CONNECT_TIMEOUT_MS } else { 1 }), city, from, to)];
+        }
+        self.redial_ms.remove(&(from, to));
+        self.next_link += 1;
+        let link = LinkId(self.next_link);
+        let (there, back) = (self.latency(profile), self.latency(profile));
+        let answered = at.after_ms(there + back);
+        let way = || OneWay { busy_until: answered, arrives_last: answered, ..OneWay::default() };
+        let connection = Connection { dialler: from, answerer: to, up: [true; 2], ways: [way(), way()], profile };
+        self.connections.insert(link, connection);
+        [from, to].iter().for_each(|end| {
+            self.by_node.entry(*end).or_default().insert(link);
+        });
+        // Whichever side's connection came second goes, unless its dialler has the lower place.
+        vec![(answered, Later::Connected(link, from)), (answered, Later::Connected(link, to))]
+    }
+
+    /// Another connection between the same two nodes that this end believes in.
+    #[must_use]
+    pub fn other(&self, link: LinkId, node: NodeId) -> Option<LinkId> {
+        let peer = self.peer(link, node)?;
+        self.links_of(node).into_iter().find(|other| *other != link && self.peer(*other, node) == Some(peer))
+    }
+
+    /// When a node dials another again: with full jitter, longer each time.
+    pub fn redial(&mut self, at: At, city: &City, from: NodeId, to: NodeId) -> (At, Later) {
+        let max = self.profile(city, from, to).redial_ms_max;
+        let wait = self.redial_ms.entry((from, to)).or_insert(REDIAL_MS_MIN);
+        let within = *wait;
+        *wait = wait.saturating_mul(2).min(max);
+        (at.after_ms(self.chance.between(1, within)), Later::Dial(from, to))
+    }
+}

@@ -1,0 +1,35 @@
+//! What a run came to.
+
+use serde::Serialize;
+use swabmesh_protocol::id::Hash;
+
+/// The figures of one run, as `swabmesh simulate --json` prints them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The scenario.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// Sites.
+    pub sites: usize,
+    /// Registrations asked for.
+    pub registrations: u64,
+    /// Registrations shown as accepted.
+    pub accepted: u64,
+    /// Of those, missing at the authority in the end.
+    pub lost: u64,
+    /// Pairs of registrations flagged at the authority.
+    pub duplicates_flagged: u64,
+    /// Whether all agreed within the bound.
+    pub converged: bool,
+    /// Virtual milliseconds from healing to agreement; the whole time waited if there was none.
+    pub converge_ms: u64,
+    /// Bytes handed to connections.
+    pub bytes_on_wire: u64,
+    /// Events.
+    pub events: u64,
+    /// SHA-256 of the trace.
+    pub trace_hash: Hash,
+    /// Rules that did not hold.
+    pub violations: Vec<String>,
+}
