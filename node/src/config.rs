@@ -275,11 +275,7 @@ impl Config {
         let list = |values: &[String]| {
             toml::Value::Array(values.iter().cloned().map(toml::Value::String).collect()).to_string()
         };
-        let role = match self.role {
-            Role::Authority => "authority",
-            Role::Site => "site",
-            Role::Lab => "lab",
-        };
+        let role = word_of(self.role);
         format!(
             "# Settings of this node. Each can be overridden: SWABMESH_HTTP_LISTEN for http_listen, and so on.\n\
              role = \"{role}\"\nname = {name}\ncell = {cell}\n\n\
@@ -303,6 +299,16 @@ impl Config {
             },
             filter = quoted(&self.log.filter),
         )
+    }
+}
+
+/// The word for a role, as settings and commands have it.
+#[must_use]
+pub const fn word_of(role: Role) -> &'static str {
+    match role {
+        Role::Authority => "authority",
+        Role::Site => "site",
+        Role::Lab => "lab",
     }
 }
 

@@ -23,7 +23,7 @@ use swabmesh_protocol::seal::{Purpose, SealError, SealSecret, open_bytes};
 use swabmesh_protocol::trust::{TrustError, TrustList};
 
 use self::fingerprint::Fingerprint;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, word_of};
 use crate::durable::WriteError;
 use crate::home::{Home, HomeError};
 use crate::keys::{KeyError, Signing};
@@ -70,7 +70,9 @@ pub enum EnrolError {
     },
     /// The answer carries a certificate for another role, or its authority is none.
     #[error(
-        "the answer says this node is a {found:?}, and it was made as a {wanted:?}: ask the authority for another answer"
+        "the answer is for the role {}, and this is the role {}: ask the authority for another answer",
+        word_of(*.found),
+        word_of(*.wanted)
     )]
     Role {
         /// What the answer says.
@@ -110,7 +112,8 @@ pub enum EnrolError {
     },
     /// Only authorities admit, and only others.
     #[error(
-        "this is the directory of a {role:?}: run this at the authority, or name the authority's directory with --data"
+        "this is the directory of a node of role {}: run this at the authority, or name the authority's directory with --data",
+        word_of(*.role)
     )]
     NotTheAuthority {
         /// What it is.

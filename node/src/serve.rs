@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::config::{Config, ConfigError, Flag};
+use crate::config::{Config, ConfigError, Flag, word_of};
 use crate::durable::{self, Access, WriteError};
 use crate::enrolment::{EnrolError, Membership};
 use crate::home::Home;
@@ -51,7 +51,7 @@ pub enum ServeError {
     #[error(transparent)]
     Write(#[from] WriteError),
     /// The directory is that of another role.
-    #[error("this is the directory of a {found:?}, not of a {wanted:?}: name the right one with --data")]
+    #[error("this is the directory of a node of role {}, not {}: name the right one with --data", word_of(*.found), word_of(*.wanted))]
     Role {
         /// What it is.
         found: Role,

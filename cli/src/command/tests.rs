@@ -32,6 +32,7 @@ fn every_command_explains_itself_with_an_example() {
 fn every_example_parses() {
     fn examples(command: &clap::Command, found: &mut Vec<String>) {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let help = help.replace("\\\n", " ");
         let lines = help.lines().map(str::trim).filter(|line| line.starts_with("swabmesh ") && !line.contains("..."));
         found.extend(lines.map(str::to_owned));
         command.get_subcommands().for_each(|command| examples(command, found));
@@ -56,6 +57,7 @@ fn words(line: &str) -> Vec<String> {
         match (c, quoted) {
             ('\'' | '"', None) => quoted = Some(c),
             (c, Some(quote)) if c == quote => quoted = None,
+            (' ', None) if words.last().is_some_and(String::is_empty) => {}
             (' ', None) => words.push(String::new()),
             (c, _) => words.last_mut().unwrap().push(c),
         }
@@ -74,5 +76,6 @@ fn a_registration_names_exactly_one_source() {
     assert!(parse(&["--document", "--type", "1", "--number", "1", "--name", "x"]).is_ok());
     assert!(parse(&[]).is_err());
     assert!(parse(&["HS1:A B", "--stdin"]).is_err());
-    assert!(parse(&["HS1:A B", "--number", "1"]).is_err());
+    let mixed = parse(&["HS1:A B", "--number", "1", "--data", "/nowhere"]).unwrap().command.run(&mut Vec::new());
+    assert!(mixed.unwrap_err().to_string().contains("--document"));
 }

@@ -67,6 +67,9 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        if !self.document && self.person.is_given() {
+            bail!("a number or a name goes with --document: leave it out, or the code");
+        }
         let client = self.connection.open()?;
         let (tube, operator, reason) = (self.tube, self.operator, self.reason);
         let blank = NewRegistration { tube, operator, reason, code: None, document: None };
