@@ -68,6 +68,8 @@ pub struct Exchange {
     cursors: BTreeMap<NodeKey, (Epoch, u64)>,
     announced: Arrival,
     announced_at: Mono,
+    /// Who sent the newest entries of a feed since the last announcement: that peer knows of them.
+    sent_by: BTreeMap<FeedShort, LinkId>,
     jitter: ChaCha8Rng,
     out: Vec<Out>,
 }
@@ -83,6 +85,7 @@ impl Exchange {
             cursors,
             announced: newest,
             announced_at: Mono::default(),
+            sent_by: BTreeMap::new(),
             jitter: ChaCha8Rng::from_seed(seed),
             out: Vec::new(),
         }
@@ -221,6 +224,7 @@ impl Exchange {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         let Some(open) = session.open.as_mut() else { return };
         open.in_sync = Some(now.wall);
+        open.calm_ms = COMPARE_CALM_MS;
         open.compare_at = Some(next);
         self.cursors.insert(session.peer, (open.epoch, through));
         self.out.push(Out::Remember(session.peer, open.epoch, through));
@@ -283,8 +287,7 @@ impl Exchange {
         let Some(open) = session.open.as_mut().filter(|open| open.pull.is_empty()) else { return };
         if let Some(through) = open.through.take() {
             self.cursors.insert(session.peer, (open.epoch, through));
-            let calm = now.mono.after_ms(COMPARE_CALM_MS);
-            open.compare_at = Some(calm);
+            open.compare_when_calm(now.mono);
         }
     }
 
@@ -357,6 +360,9 @@ impl Exchange {
     pub fn durable(&mut self, now: Now, from: Option<LinkId>, feed: FeedShort, lane: Lane, seq: SeqNo) {
         if let Some(link) = from.filter(|link| self.is_open(*link)) {
             self.out.push(Out::Send(link, Frame::Ack(vec![Held { feed, seq }])));
+            self.sent_by.insert(feed, link);
+        } else {
+            self.sent_by.remove(&feed);
         }
         let met = |session: &mut Session| {
             session.open.as_mut().is_some_and(|open| open.lanes.contains(lane) && open.pull.durable(feed, seq))
@@ -380,19 +386,20 @@ impl Exchange {
 
     /// Tells every live session what is new since the last announcement.
     pub fn announce(&mut self, now: Now, frontier: &Frontier) {
-        let mut by_lane: BTreeMap<Lane, Vec<u8>> = BTreeMap::new();
+        let sent_by = std::mem::take(&mut self.sent_by);
+        let mut by_lane: BTreeMap<Lane, Vec<(Option<LinkId>, Vec<u8>)>> = BTreeMap::new();
         for (feed, head) in frontier.changed_after(self.announced, &Lanes::All) {
-            by_lane.entry(head.header.lane).or_default().extend(encode_heads(std::iter::once((feed, head))));
+            let told = (sent_by.get(&feed.short()).copied(), encode_heads(std::iter::once((feed, head))));
+            by_lane.entry(head.header.lane).or_default().push(told);
         }
         let through = Some(frontier.newest().0);
         self.announced = frontier.newest();
         self.announced_at = now.mono;
         for (link, session) in &self.sessions {
             let Some(open) = session.open.as_ref().filter(|open| open.live) else { continue };
-            let heads: Vec<u8> = match &open.lanes {
-                Lanes::All => by_lane.values().flatten().copied().collect(),
-                Lanes::Of(lanes) => lanes.iter().filter_map(|lane| by_lane.get(lane)).flatten().copied().collect(),
-            };
+            let news = by_lane.iter().filter(|(lane, _)| open.lanes.contains(**lane)).flat_map(|(_, news)| news);
+            let news = news.filter(|(sender, _)| *sender != Some(*link));
+            let heads: Vec<u8> = news.flat_map(|(_, head)| head).copied().collect();
             if !heads.is_empty() {
                 self.out.push(Out::Send(*link, Frame::Heads { through, heads: heads.into() }));
             }

@@ -122,6 +122,15 @@ struct Writing {
     from: Option<LinkId>,
 }
 
+/// A question to the store: what the answer is for, and what the tables reflected when it was asked.
+///
+/// The answer may be older than what was told since: tables move on while it is on its way.
+#[derive(Debug)]
+struct Question {
+    purpose: Purpose,
+    indexed: Arrival,
+}
+
 /// What an answer of the store is for.
 #[derive(Debug)]
 enum Purpose {
@@ -166,7 +175,7 @@ pub struct Replica {
     random: ChaCha20Rng,
     requests: u64,
     writing: BTreeMap<RequestId, Writing>,
-    loading: BTreeMap<RequestId, Purpose>,
+    loading: BTreeMap<RequestId, Question>,
     commands: BTreeMap<RequestId, commands::Pending>,
     waiting_for_index: Vec<LinkId>,
     indexed: Arrival,
@@ -518,31 +527,45 @@ impl Replica {
 
     fn index_reached(&mut self, through: Arrival) {
         self.indexed = self.indexed.max(through);
-        self.append.indexed(through);
+        self.forget_indexed();
         for link in std::mem::take(&mut self.waiting_for_index) {
             self.pump(link);
         }
     }
 
+    /// Lets go of own facts that the tables show, unless an answer on its way may be older than that.
+    fn forget_indexed(&mut self) {
+        let command = |question: &Question| matches!(question.purpose, Purpose::Command(_));
+        let oldest = self.loading.values().find(|question| command(question)).map(|question| question.indexed);
+        self.append.indexed(oldest.unwrap_or(self.indexed));
+    }
+
+    fn ask(&mut self, purpose: Purpose, query: Query) {
+        let request = self.request();
+        self.loading.insert(request, Question { purpose, indexed: self.indexed });
+        self.outputs.push_back(Output::Load { request, query });
+    }
+
     /// Reads the next range a peer asked for.
     fn pump(&mut self, link: LinkId) {
         while let Some(range) = self.exchange.next_load(link) {
-            let request = self.request();
-            self.loading.insert(request, Purpose::Serve(link, range.feed, range.from));
             let query = Query::Range { feed: range.feed, from: range.from, bytes_max: CHUNK_BYTES_MAX };
-            self.outputs.push_back(Output::Load { request, query });
+            self.ask(Purpose::Serve(link, range.feed, range.from), query);
         }
     }
 
     fn loaded(&mut self, now: Now, request: RequestId, answer: Answer) {
-        match self.loading.remove(&request) {
-            Some(Purpose::Serve(link, feed, from)) => self.serve(link, feed, from, answer),
-            Some(Purpose::Command(waiting)) => self.decide(now, *waiting, answer),
-            None => {}
+        let Some(Question { purpose, indexed }) = self.loading.remove(&request) else { return };
+        match purpose {
+            Purpose::Serve(link, feed, from) => self.serve(link, feed, from, indexed, answer),
+            Purpose::Command(waiting) => {
+                self.decide(now, *waiting, answer);
+                self.forget_indexed();
+            }
         }
     }
 
-    fn serve(&mut self, link: LinkId, feed: FeedId, from: SeqNo, answer: Answer) {
+    fn serve(&mut self, link: LinkId, feed: FeedId, from: SeqNo, asked_at: Arrival, answer: Answer) {
         let chunk = match answer {
             Answer::Range(chunk) => chunk.and_then(|bytes| SealedChunk::parse(bytes).ok()),
             Answer::Desk { .. } | Answer::Registry { .. } | Answer::Failed => None,
@@ -554,10 +577,13 @@ impl Replica {
                 self.pump(link);
             }
             None => {
-                let durable = self.tips.durable.get(&feed);
-                let yet = durable.is_some_and(|head| head.seq >= from && head.arrival > self.indexed);
-                self.exchange.not_loaded(link, yet);
-                if yet { self.waiting_for_index.push(link) } else { self.pump(link) }
+                let durable = self.tips.durable.get(&feed).filter(|head| head.seq >= from && head.arrival > asked_at);
+                self.exchange.not_loaded(link, durable.is_some());
+                if durable.is_some_and(|head| head.arrival > self.indexed) {
+                    self.waiting_for_index.push(link);
+                } else {
+                    self.pump(link);
+                }
             }
         }
     }

@@ -259,7 +259,8 @@ impl Workload {
             let forgotten = desk.reply(at, result, &mut self.town);
             return forgotten.map(|what| Forgotten { node, what });
         } else if let Some(laboratory) = self.laboratories.get_mut(&node) {
-            laboratory.reply(at, request, result, &mut self.town);
+            let forgotten = laboratory.reply(at, request, result, &mut self.town);
+            return forgotten.map(|what| Forgotten { node, what });
         }
         None
     }

@@ -207,6 +207,9 @@ impl World {
         let Some((arrives, later)) = self.network.send(self.at, link, id, bytes) else { return };
         self.line(id, format_args!("send {name} {size} B, link {}", link.0));
         self.schedule(arrives, Event::Network(later));
+        if name == "gone" {
+            self.violated(bounds::GONE_RULE, id, format!("link {} was told so", link.0));
+        }
         if self.network.traffic.under_way_max > bounds::UNDER_WAY_BYTES_MAX {
             let what = format!("{} bytes under way on link {}", self.network.traffic.under_way_max, link.0);
             self.violated(bounds::RULE, id, what);

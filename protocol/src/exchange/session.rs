@@ -2,6 +2,7 @@
 
 use crate::certificate::Certificate;
 use crate::exchange::pull::Pull;
+use crate::exchange::{COMPARE_CALM_MS, COMPARE_MS_MAX};
 use crate::exchange::serve::Serve;
 use crate::fact::Role;
 use crate::frontier::Lanes;
@@ -44,6 +45,8 @@ pub struct Open {
     pub in_sync: Option<Wall>,
     /// When to compare roots next.
     pub compare_at: Option<Mono>,
+    /// Calm to wait for before the next comparison that is not a periodic one. Milliseconds.
+    pub calm_ms: u64,
 }
 
 impl Open {
@@ -61,6 +64,19 @@ impl Open {
             through: None,
             in_sync: None,
             compare_at: None,
+            calm_ms: COMPARE_CALM_MS,
+        }
+    }
+
+    /// Nothing more is wanted: compares roots after some calm, unless they were equal already or will be compared sooner.
+    ///
+    /// The calm doubles each time: roots of two nodes that both keep writing are equal for moments only, and a feed
+    /// that one of them refuses keeps them apart for good.
+    pub fn compare_when_calm(&mut self, now: Mono) {
+        let at = now.after_ms(self.calm_ms);
+        if self.in_sync.is_none() && self.compare_at.is_none_or(|sooner| at < sooner) {
+            self.compare_at = Some(at);
+            self.calm_ms = (self.calm_ms * 2).min(COMPARE_MS_MAX);
         }
     }
 }
@@ -73,5 +89,42 @@ impl Session {
             Role::Authority | Role::Lab => Lanes::All,
             Role::Site => Lanes::Of([Lane::CITY, certificate.lane].into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Text;
+
+    fn open() -> Open {
+        let node = NodeKey([1; 32]);
+        let name = Text::truncated("site");
+        let certificate = Certificate { node, role: Role::Site, name, lane: Lane(1), serial: 1, from: 0, until: 9 };
+        Open::new(certificate, Lanes::All, Epoch(1), 0)
+    }
+
+    #[test]
+    fn comparisons_after_calm_become_rarer_until_roots_are_equal() {
+        let mut open = open();
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            open.compare_at = None;
+            open.compare_when_calm(Mono(5));
+            waits.extend(open.compare_at.map(|at| at.since_ms(Mono(5)) / 1_000));
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        open.in_sync = Some(Wall(1));
+        open.compare_at = None;
+        open.compare_when_calm(Mono(5));
+        assert_eq!(open.compare_at, None, "the periodic comparison is enough");
+    }
+
+    #[test]
+    fn a_comparison_that_comes_sooner_is_not_put_off() {
+        let mut open = open();
+        open.compare_at = Some(Mono(100));
+        open.compare_when_calm(Mono(50));
+        assert_eq!(open.compare_at, Some(Mono(100)));
     }
 }

@@ -132,12 +132,6 @@ impl Replica {
         self.ask(Purpose::Command(Box::new(waiting)), Query::Registry { person });
     }
 
-    fn ask(&mut self, purpose: Purpose, query: Query) {
-        let request = self.request();
-        self.loading.insert(request, purpose);
-        self.outputs.push_back(Output::Load { request, query });
-    }
-
     /// The store answered: decide.
     pub(super) fn decide(&mut self, now: Now, waiting: Waiting, answer: Answer) {
         let request = waiting.request;

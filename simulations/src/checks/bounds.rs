@@ -6,6 +6,9 @@ use swabmesh_protocol::limits::{CHUNK_BYTES_MAX, COMMANDS_MAX, FRAME_BYTES_MAX, 
 /// Its name in reports.
 pub const RULE: &str = "bounds-hold";
 
+/// Its name in reports: simulated nodes prune nothing, so none may say that it cannot send what it announced.
+pub const GONE_RULE: &str = "what-is-held-is-not-gone";
+
 /// Outputs of one input. Source: every command that waits is refused at once, and every session is told something.
 const OUTPUTS_MAX: usize = 4 * COMMANDS_MAX;
 /// Bytes under way on one connection one way: a window of chunks, the chunk that filled it, and as much of the rest.

@@ -70,11 +70,12 @@ impl Laboratory {
         request: RequestId,
         result: &Result<Reply, Refusal>,
         town: &mut Town,
-    ) {
-        let Some(task) = self.open.remove(&request) else { return };
-        if result.is_err() {
+    ) -> Option<String> {
+        let task = self.open.remove(&request)?;
+        if let Err(refusal) = result {
+            let forgotten = matches!(refusal, Refusal::NotReported { .. }).then(|| refusal.to_string());
             self.again(at, task, town);
-            return;
+            return forgotten;
         }
         match task {
             Task::Receive(transport) => {
@@ -92,6 +93,7 @@ impl Laboratory {
             }
             Task::Correct(_) => {}
         }
+        None
     }
 
     fn again(&self, at: At, task: Task, town: &mut Town) {
