@@ -124,21 +124,21 @@ impl NodeHandle {
             tracing::warn!(recovery = ?opened.recovery, "the store was repaired");
         }
         let tables = Tables::new(opened.store.clone());
-        let mut applier = indexer::Applier::new(tables.clone());
-        let held = tokio::task::block_in_place(|| restore::restore(&opened, &tables, &mut applier, &setup))?;
-        let (indexer, indexed) = indexer::start(applier, held.indexed)?;
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(std::io::Error::from)?;
-        let epoch = swabmesh_protocol::id::Epoch(opened.epoch);
+        let (drawn, seed) = (draw::<8>()?, draw::<32>()?);
         let identity = Identity {
+            epoch: restore::epoch(&opened, u64::from_be_bytes(drawn))?,
             key: setup.key.clone(),
             certificate: setup.certificate.clone(),
             root: setup.root,
-            epoch,
             seed,
             issuer: setup.issuer.clone(),
         };
-        let replica = Replica::restore(identity, held)?;
+        let mut applier = indexer::Applier::new(tables.clone());
+        let restored = tokio::task::block_in_place(|| {
+            restore::restore(&opened.store, &tables, &mut applier, &identity, setup.signed.clone())
+        })?;
+        let (indexer, indexed) = indexer::start(applier, restore::reflected(&tables, &opened.store)?)?;
+        let replica = Replica::restore(identity, restored.found.held)?;
         let (events, network_events) = mpsc::channel(EVENTS_QUEUE);
         let mut config = NetworkConfig::new(setup.key.clone());
         for address in &setup.listen {
@@ -155,7 +155,8 @@ impl NodeHandle {
         }
         let (requests, request_queue) = mpsc::channel(COMMANDS_QUEUE);
         let (ended_sender, ended) = watch::channel(false);
-        let driver = driver::Driver::new(replica, opened.store, tables.clone(), carrier, indexer, peers);
+        let driver =
+            driver::Driver::new(replica, opened.store, tables.clone(), carrier, indexer, peers, restored.stranded);
         let snapshots = driver.snapshots();
         let queues = driver::Queues { network: network_events, requests: request_queue, indexed };
         let runtime = tokio::runtime::Handle::current();
@@ -212,6 +213,12 @@ impl NodeHandle {
             let _ = ended.wait_for(|ended| *ended).await;
         }
     }
+}
+
+fn draw<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::from)?;
+    Ok(bytes)
 }
 
 /// Counters by name, for the metrics and the log.

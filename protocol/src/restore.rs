@@ -216,13 +216,7 @@ impl Reading {
     }
 
     /// An own chunk above the authority's receipt.
-    fn owed<V: View>(
-        &mut self,
-        view: &V,
-        arrival: Arrival,
-        chunk: &OpenedChunk,
-        id: FeedId,
-    ) -> Result<(), ViewError> {
+    fn owed<V: View>(&mut self, view: &V, arrival: Arrival, chunk: &OpenedChunk, id: FeedId) -> Result<(), ViewError> {
         let receipted = project::receipt_mark(view, &id)?.unwrap_or_default();
         // The private lane never travels, and the authority's own disk is its own receipt.
         if chunk.checkpoint.seq > receipted && self.roster.role(&self.own) != Some(Role::Authority) {

@@ -12,13 +12,13 @@ use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::NodeKey;
 use swabmesh_protocol::io::{Arrival, Input, LinkId, Notice, Output, PersistError, RequestId};
 use swabmesh_protocol::replica::Replica;
+use swabmesh_protocol::restore;
 use swabmesh_protocol::roster::Standing;
 use swabmesh_protocol::time::{MS_PER_S, Mono, Now, Wall};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant as Moment, sleep_until};
 
 use super::indexer::Job;
-use super::restore::remember;
 use super::snapshot::{Disk, Snapshot};
 use super::tables::{Tables, arrival};
 use super::{Counters, Request};
@@ -48,6 +48,9 @@ struct Writing {
     role: Option<Role>,
 }
 
+/// A certificate that is in the journal.
+type Kept = (frame::Arrival, NodeKey, Vec<u8>);
+
 type Persisted = (RequestId, Result<frame::Arrival, StoreError>);
 
 /// Owns the core.
@@ -67,7 +70,8 @@ pub(super) struct Driver {
     counters: Counters,
     listening: BTreeSet<String>,
     completions: (mpsc::Sender<Persisted>, mpsc::Receiver<Persisted>),
-    kept: (mpsc::Sender<frame::Arrival>, mpsc::Receiver<frame::Arrival>),
+    kept: (mpsc::Sender<Kept>, mpsc::Receiver<Kept>),
+    stranded: Vec<Vec<u8>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     drawn: Instant,
 }
@@ -75,7 +79,7 @@ pub(super) struct Driver {
 /// One thing that happened outside.
 enum Event {
     Persisted(Persisted),
-    Kept(frame::Arrival),
+    Kept(Kept),
     Indexed,
     Request(Option<Request>),
     Network(Option<NetworkEvent>),
@@ -91,6 +95,7 @@ impl Driver {
         carrier: NetworkHandle,
         indexer: SyncSender<Job>,
         peers: Vec<PeerAddress>,
+        stranded: Vec<Vec<u8>>,
     ) -> Self {
         let started = Instant::now();
         let status = replica.status(now(started));
@@ -113,6 +118,7 @@ impl Driver {
             listening: BTreeSet::new(),
             completions: mpsc::channel(COMPLETIONS_QUEUE),
             kept: mpsc::channel(COMPLETIONS_QUEUE),
+            stranded,
             snapshots: watch::channel(Arc::new(snapshot)).0,
             drawn: started,
         }
@@ -135,7 +141,7 @@ impl Driver {
             let event = tokio::select! {
                 biased;
                 Some(persisted) = self.completions.1.recv() => Event::Persisted(persisted),
-                Some(arrival) = self.kept.1.recv() => Event::Kept(arrival),
+                Some(kept) = self.kept.1.recv() => Event::Kept(kept),
                 Ok(()) = queues.indexed.changed() => Event::Indexed,
                 request = queues.requests.recv() => Event::Request(request),
                 () = sleep_until(deadline.unwrap_or(draw_at)), if deadline.is_some() => Event::Deadline,
@@ -144,7 +150,10 @@ impl Driver {
             };
             match event {
                 Event::Persisted((request, result)) => self.persisted(request, result),
-                Event::Kept(at) => self.index(Job::Other { arrival: arrival(at) }),
+                Event::Kept((at, node, certificate)) => {
+                    self.index(Job::Remember(restore::kept(&node, certificate)));
+                    self.index(Job::Other { arrival: arrival(at) });
+                }
                 Event::Indexed => {
                     let through = *queues.indexed.borrow_and_update();
                     self.inputs.push_back(Input::Indexed { through });
@@ -201,13 +210,15 @@ impl Driver {
             }
             Output::Withdraw { peer } => self.tell_carrier(NetworkCommand::Withdraw(peer)).await,
             Output::Persist { request, chunk, own } => self.persist(request, chunk, own),
-            Output::Keep { certificate } => self.keep(certificate),
+            Output::Keep { node, certificate } => self.keep(node, certificate),
             Output::Load { request, query } => {
                 let answer = answer(&self.tables, &query);
                 self.inputs.push_back(Input::Loaded { request, answer });
             }
             Output::Release { through } => self.store.release(frame::Arrival(through.0)),
-            Output::Remember { peer, epoch, through } => self.index(Job::Remember(remember(&peer, epoch, through))),
+            Output::Remember { peer, epoch, through } => {
+                self.index(Job::Remember(restore::remembered(&peer, epoch, through)))
+            }
             Output::Reply { request, result } => {
                 self.count(if result.is_ok() { "commands_answered" } else { "commands_refused" });
                 if let Some(answer) = self.replies.remove(&request) {
@@ -259,11 +270,11 @@ impl Driver {
         }
     }
 
-    fn keep(&mut self, certificate: Vec<u8>) {
-        let kept = self.kept.0.clone();
+    fn keep(&mut self, node: NodeKey, certificate: Vec<u8>) {
+        let (kept, bytes) = (self.kept.0.clone(), certificate.clone());
         let done = Box::new(move |result: Result<frame::Arrival, StoreError>| {
             if let Ok(arrival) = result {
-                let _ = kept.try_send(arrival);
+                let _ = kept.try_send((arrival, node, bytes));
             }
         });
         if let Err(Refused { why, .. }) = self.store.persist(FrameKind::Foreign, certificate, done) {
@@ -378,6 +389,7 @@ impl Driver {
     }
 
     fn draw(&mut self) {
+        self.offer_stranded();
         let health = self.store.health();
         let trouble = health.journal_trouble.as_ref().or(health.index_trouble.as_ref()).map(ToString::to_string);
         let disk = Disk {
@@ -402,6 +414,19 @@ impl Driver {
         let snapshot = Snapshot { core, listening, counters, disk };
         self.snapshots.send_replace(Arc::new(snapshot));
         self.drawn = Instant::now();
+    }
+
+    /// Offers the core the chunks whose predecessors have come from peers since the start.
+    fn offer_stranded(&mut self) {
+        for bytes in std::mem::take(&mut self.stranded) {
+            let Ok(sealed) = SealedChunk::parse(bytes) else { continue };
+            let height = self.replica.height(&sealed.header().id());
+            if sealed.first() > height.next() {
+                self.stranded.push(sealed.into_bytes());
+            } else if sealed.last() > height {
+                self.inputs.push_back(Input::Import { chunk: sealed.into_bytes() });
+            }
+        }
     }
 
     /// Finishes what is under way: writes, the index, the peers' queues.

@@ -179,11 +179,11 @@ fn run(applier: &mut Applier, queue: &Receiver<Job>, told: &watch::Sender<Arriva
                     if !matches!(projected.placed, Placed::Applied | Placed::Contained) {
                         tracing::error!(?arrival, placed = ?projected.placed, "a durable chunk does not fit the tables");
                     }
-                    reached = arrival;
+                    reached = reached.max(arrival);
                 }
                 Job::Other { arrival } => {
                     applier.hand_over(Vec::new(), arrival)?;
-                    reached = arrival;
+                    reached = reached.max(arrival);
                 }
                 Job::Remember(write) => applier.hand_over(vec![write], reached)?,
                 Job::Stop => {

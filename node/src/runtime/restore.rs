@@ -1,164 +1,152 @@
-//! From what the disk holds to what the core starts from.
+//! From what the disk holds to what the core starts from: the tables catch up with the journal, then both are read.
 
 use std::collections::BTreeMap;
 
-use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::fact::{Fact, Role};
-use swabmesh_protocol::frontier::Head;
-use swabmesh_protocol::id::{Epoch, NodeKey, SeqNo};
+use swabmesh_protocol::id::{Epoch, NodeKey};
 use swabmesh_protocol::io::Arrival;
 use swabmesh_protocol::policy::Policy;
 use swabmesh_protocol::project;
-use swabmesh_protocol::replica::Held;
+use swabmesh_protocol::replica::{Identity, Signed};
+use swabmesh_protocol::restore::{self, Found, Frame, Skipped};
+use swabmesh_protocol::roster::Roster;
 use swabmesh_protocol::time::MS_PER_S;
-use swabmesh_protocol::view::{Table, View, ViewError, Write};
 
+use super::StartError;
 use super::indexer::{Applier, ApplyError};
 use super::tables::{Tables, arrival};
-use super::{Setup, StartError};
-use crate::store::Opened;
 use crate::store::error::StoreError;
-use crate::store::frame::{self, FrameKind};
+use crate::store::frame;
+use crate::store::recovery::IndexFound;
+use crate::store::{Opened, Store};
 
-/// Where a peer's cursor is kept: this, then the peer's key; the value is epoch and arrival, 8 bytes each, big-endian.
-const CURSOR: &[u8] = b"cursor";
-
-/// The row that remembers how far a peer's arrival order was seen.
-pub(super) fn remember(peer: &NodeKey, epoch: Epoch, through: u64) -> Write {
-    let value = [epoch.0.to_be_bytes(), through.to_be_bytes()].concat();
-    Write { table: Table::Meta, key: [CURSOR, &peer.0].concat(), value: Some(value) }
+/// What a node starts from.
+pub(super) struct Restored {
+    /// For the core.
+    pub(super) found: Found,
+    /// Chunks of the journal that do not continue what the tables hold: offered again when what lies before them came.
+    pub(super) stranded: Vec<Vec<u8>>,
 }
 
-fn cursors(tables: &Tables) -> Result<BTreeMap<NodeKey, (Epoch, u64)>, ViewError> {
-    let number = |bytes: &[u8]| bytes.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
-    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
-        let peer = NodeKey(key.get(CURSOR.len()..)?.try_into().ok()?);
-        Some((peer, (Epoch(number(&value)?), number(value.get(8..)?)?)))
-    };
-    Ok(tables.scan_prefix(Table::Meta, CURSOR, usize::from(u16::MAX))?.into_iter().filter_map(read).collect())
-}
-
-/// Who wrote what, as far as the disk and the enrolment say.
-fn roles(opened: &Opened, tables: &Tables, setup: &Setup) -> Result<BTreeMap<NodeKey, Role>, StartError> {
-    let mut roles = BTreeMap::new();
-    let mut learn = |bytes: &[u8]| {
-        if let Ok(certificate) = Certificate::open(bytes, &setup.root) {
-            roles.insert(certificate.node, certificate.role);
-        }
-    };
-    learn(&setup.certificate);
-    setup.signed.certificates.iter().for_each(|bytes| learn(bytes));
-    for (_, fact) in project::control(tables)? {
-        if let Fact::Enrolled(fact) = fact {
-            learn(&fact.certificate);
-        }
+/// The lifetime of the store to go on in: a new one when own entries may be missing, so that no number is used twice
+/// (rule N5). The old feed stays as it is, and comes back from peers.
+pub(super) fn epoch(opened: &Opened, drawn: u64) -> Result<Epoch, StoreError> {
+    let recovery = &opened.recovery;
+    let own_entries_may_be_missing =
+        matches!(recovery.index, IndexFound::Rebuilt { .. }) || !recovery.missing.is_empty();
+    if !own_entries_may_be_missing {
+        return Ok(Epoch(opened.epoch));
     }
-    for frame in opened.store.frames(frame::Arrival::NONE) {
-        let frame = frame?;
-        match SealedChunk::parse(frame.payload) {
-            Err(_) => {}
-            Ok(chunk) => {
-                for entry in chunk.reopen().into_iter().flat_map(|chunk| chunk.entries) {
-                    if let Ok(Fact::Enrolled(fact)) = Fact::from_bytes(&entry.fact) {
-                        learn(&fact.certificate);
-                    }
-                }
-            }
-        }
-    }
-    Ok(roles)
+    tracing::warn!(missing = ?recovery.missing, "entries were lost with the damage: going on in a new epoch");
+    opened.store.renew_epoch(drawn)?;
+    Ok(Epoch(drawn))
 }
 
-/// Certificates that were met in a hello and are in no fact yet.
-fn kept(opened: &Opened) -> Result<Vec<Vec<u8>>, StoreError> {
-    let mut kept = Vec::new();
-    for frame in opened.store.frames(frame::Arrival::NONE) {
-        let frame = frame?;
-        if !is_chunk(&frame.payload) {
-            kept.push(frame.payload);
-        }
-    }
-    Ok(kept)
-}
-
-/// A chunk is a CBOR array of eight; a certificate begins with a tag.
-fn is_chunk(payload: &[u8]) -> bool {
-    payload.first() == Some(&0x88)
-}
-
-/// Applies what the journal holds and the tables do not, then reads the tables.
+/// Applies what the journal holds and the tables do not, then reads both.
 pub(super) fn restore(
-    opened: &Opened,
+    store: &Store,
     tables: &Tables,
     applier: &mut Applier,
-    setup: &Setup,
-) -> Result<Held, StartError> {
-    let mut signed = setup.signed.clone();
-    signed.certificates.extend(kept(opened)?);
-    let roles = roles(opened, tables, setup)?;
-    let window_ms = Policy::open(&setup.signed.policy, &setup.root).unwrap_or_default().duplicate_window_s * MS_PER_S;
-    let mut through = opened.recovery.indexed_through;
-    let from = through.next();
-    for frame in opened.store.frames(from) {
+    identity: &Identity,
+    signed: Signed,
+) -> Result<Restored, StartError> {
+    catch_up(store, tables, applier, identity, &signed)?;
+    let mut stranded = Vec::new();
+    let mut failed = None;
+    let frames = store.frames(frame::Arrival::NONE).map_while(|frame| {
+        frame.map(|frame| (arrival(frame.arrival), frame.payload)).map_err(|error| failed = Some(error)).ok()
+    });
+    let found = restore::held(identity, signed, tables, frames)?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    for (at, why) in &found.skipped {
+        tracing::warn!(arrival = at.0, %why, "{why}");
+        if *why == Skipped::Gap
+            && let Some(frame) = store.frames(frame::Arrival(at.0)).next()
+        {
+            stranded.push(frame?.payload);
+        }
+    }
+    Ok(Restored { found, stranded })
+}
+
+fn catch_up(
+    store: &Store,
+    tables: &Tables,
+    applier: &mut Applier,
+    identity: &Identity,
+    signed: &Signed,
+) -> Result<(), StartError> {
+    let through = project::indexed(tables)?;
+    let roles = roles(store, tables, identity, signed)?;
+    let policy = Policy::open(&signed.policy, &identity.root).unwrap_or_default();
+    let window_ms = policy.duplicate_window_s.saturating_mul(MS_PER_S);
+    for frame in store.frames(frame::Arrival(through.0).next()) {
         let frame = frame?;
-        through = frame.arrival;
-        if let Ok(chunk) = SealedChunk::parse(frame.payload) {
-            let role = roles.get(&chunk.header().writer).copied();
-            applier.chunk(arrival(frame.arrival), chunk.into_bytes(), role, window_ms).map_err(
-                |error| match error {
-                    ApplyError::Store(error) => StartError::Store(error),
-                    ApplyError::View(error) => StartError::View(error),
-                    ApplyError::Chunk(_) => StartError::Store(StoreError::Closed),
-                },
-            )?;
-        } else {
-            applier.hand_over(Vec::new(), arrival(frame.arrival))?;
+        let at = arrival(frame.arrival);
+        match restore::frame(frame.payload, identity) {
+            Some(Frame::Certificate(node, bytes)) => applier.hand_over(vec![restore::kept(&node, bytes)], at)?,
+            Some(Frame::Chunk(sealed)) => {
+                let role = roles.get(&sealed.header().writer).copied();
+                applier.chunk(at, sealed.into_bytes(), role, window_ms).map(drop).or_else(unless_unreadable)?;
+            }
+            None => applier.hand_over(Vec::new(), at)?,
         }
     }
     applier.settle()?;
-    let own = setup.key.verifying_key().to_bytes();
-    let records = project::heads(tables)?;
-    let registrations =
-        records.iter().filter(|record| record.header.writer.0 == own).map(|record| record.registered).sum();
-    let head = |record: &project::HeadRecord| {
-        let signature = record.signed?.signature;
-        let (header, seq, hash, stamp, arrival) =
-            (record.header, record.height, record.head, record.stamp, record.arrival);
-        Some(Head { header, seq, hash, stamp, signature, arrival })
-    };
-    Ok(Held {
-        heads: records.iter().filter_map(head).collect(),
-        control: project::control(tables)?.into_iter().map(|(_, fact)| fact).collect(),
-        signed,
-        cursors: cursors(tables)?,
-        unreceipted: unreceipted(opened, tables)?,
-        registrations,
-        issued: project::code_totals(tables)?.issued,
-        indexed: arrival(through),
-    })
+    Ok(())
 }
 
-/// Own chunks above the authority's receipts. They are all in the journal: it lets none go before.
-fn unreceipted(
-    opened: &Opened,
-    tables: &Tables,
-) -> Result<Vec<(swabmesh_protocol::id::FeedId, SeqNo, u64, Arrival)>, StartError> {
-    let mut unreceipted = Vec::new();
-    for frame in opened.store.frames(frame::Arrival::NONE) {
-        let frame = frame?;
-        if frame.kind != FrameKind::Own {
-            continue;
-        }
-        let Ok(sealed) = SealedChunk::parse(frame.payload) else { continue };
-        let feed = sealed.header().id();
-        if project::receipt_mark(tables, &feed)?.is_some_and(|mark| mark >= sealed.last()) {
-            continue;
-        }
-        let Ok(chunk) = sealed.reopen() else { continue };
-        let facts = chunk.entries.iter().filter_map(|entry| Fact::from_bytes(&entry.fact).ok());
-        let registrations = facts.filter(|fact| matches!(fact, Fact::Registered(_))).count() as u64;
-        unreceipted.push((feed, sealed.last(), registrations, arrival(frame.arrival)));
+/// A chunk that does not read stays in the journal and is told of; everything else stops the start.
+fn unless_unreadable(error: ApplyError) -> Result<(), StartError> {
+    match error {
+        ApplyError::Store(error) => Err(error.into()),
+        ApplyError::View(error) => Err(error.into()),
+        ApplyError::Chunk(_) => Ok(()),
     }
-    Ok(unreceipted)
+}
+
+/// Who wrote what: certificates are read before any chunk is applied.
+fn roles(
+    store: &Store,
+    tables: &Tables,
+    identity: &Identity,
+    signed: &Signed,
+) -> Result<BTreeMap<NodeKey, Role>, StartError> {
+    let mut roster = Roster::new(identity.root);
+    let mut certificates = vec![identity.certificate.clone()];
+    certificates.extend(signed.certificates.iter().cloned());
+    certificates.extend(restore::certificates(tables)?);
+    let mut enrolled = |fact: Fact| {
+        if let Fact::Enrolled(fact) = fact {
+            certificates.push(fact.certificate.into());
+        }
+    };
+    project::control(tables)?.into_iter().for_each(|(_, fact)| enrolled(fact));
+    let mut met = Vec::new();
+    for frame in store.frames(frame::Arrival::NONE) {
+        match restore::frame(frame?.payload, identity) {
+            Some(Frame::Certificate(_, bytes)) => met.push(bytes),
+            Some(Frame::Chunk(sealed)) => facts(&sealed).into_iter().for_each(&mut enrolled),
+            None => {}
+        }
+    }
+    certificates.extend(met);
+    for certificate in &certificates {
+        // One the root did not sign gives nobody a role.
+        let _ = roster.enrol(certificate);
+    }
+    Ok(roster.certificates().map(|certificate| (certificate.node, certificate.role)).collect())
+}
+
+fn facts(sealed: &SealedChunk) -> Vec<Fact> {
+    let entries = sealed.reopen().map(|chunk| chunk.entries).unwrap_or_default();
+    entries.iter().filter_map(|entry| Fact::from_bytes(&entry.fact).ok()).collect()
+}
+
+/// The newest frame that the tables reflect.
+pub(super) fn reflected(tables: &Tables, store: &Store) -> Result<Arrival, StartError> {
+    Ok(project::indexed(tables)?.max(arrival(store.health().indexed_through)))
 }

@@ -6,7 +6,7 @@ use super::Replica;
 use crate::copies::Counts;
 use crate::fact::{Role, SealKey};
 use crate::frontier::Lanes;
-use crate::id::{Epoch, Hash, Lane, NodeKey};
+use crate::id::{Epoch, FeedId, Hash, Lane, NodeKey, SeqNo};
 use crate::time::{Now, Wall};
 
 /// A node's state at one moment.
@@ -125,6 +125,12 @@ impl Replica {
     #[must_use]
     pub fn entries(&self) -> u64 {
         self.tips.durable.heads().map(|(_, head)| head.seq.0).sum()
+    }
+
+    /// The last entry of a feed that is durable here; 0 when nothing of it is.
+    #[must_use]
+    pub fn height(&self, feed: &FeedId) -> SeqNo {
+        self.tips.durable.get(feed).map_or(SeqNo(0), |head| head.seq)
     }
 
     /// Connections whose peer showed a valid certificate.
