@@ -5,36 +5,37 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod carried;
+mod client;
 mod clock;
 mod command;
 mod key_file;
+mod outcome;
+mod print;
+
+use outcome::{EXIT_CODES, Outcome};
 
 /// Registration at nucleic-acid sampling sites, peer to peer and offline first (核酸采样登记).
 #[derive(Debug, Parser)]
-#[command(name = "swabmesh", version, arg_required_else_help = true)]
+#[command(name = "swabmesh", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: command::Command,
 }
 
-/// How a command ended that ran to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// Exit code 0.
-    Done,
-    /// What was asked for was checked and does not hold: exit code 1.
-    Failed,
-}
-
 fn main() -> ExitCode {
-    match Arguments::parse().command.run(&mut io::stdout()) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Failed) => ExitCode::FAILURE,
+    let mut out = io::stdout();
+    match Arguments::parse().command.run(&mut out) {
+        Ok(outcome) => outcome.into(),
         // Whoever reads our output has read enough, as `head` does.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "swabmesh: {error:#}");
-            ExitCode::from(2)
+            if let Some(refused) = error.downcast_ref::<client::Refused>().filter(|refused| refused.json) {
+                let _ = writeln!(out, "{}", serde_json::json!(refused.problem));
+            } else {
+                let _ = writeln!(io::stderr(), "swabmesh: {error:#}");
+            }
+            Outcome::Failed.into()
         }
     }
 }

@@ -1,5 +1,20 @@
 //! A swabmesh node: what surrounds the core with disk, network, pages and pictures.
 
+pub mod advice;
+pub mod api;
+pub mod clock;
+pub mod config;
+pub mod durable;
+pub mod duties;
+pub mod enrolment;
+pub mod home;
+pub mod http;
+pub mod intake;
+pub mod keys;
 pub mod network;
 pub mod picture;
+pub mod reading;
+pub mod runtime;
+pub mod serve;
 pub mod store;
+pub mod telemetry;

@@ -68,6 +68,11 @@ pub enum Input {
         /// What.
         command: Box<Command>,
     },
+    /// A chunk came by another way than a connection: from a bundle, or found in the journal. Raw bytes, like a frame's.
+    Import {
+        /// As it travels.
+        chunk: Vec<u8>,
+    },
     /// The deadline of [`crate::replica::Replica::next_deadline`] has come.
     DeadlineReached,
 }
@@ -114,6 +119,8 @@ pub enum Output {
     ///
     /// Without it a restart could meet a chunk of that node and not know who wrote it.
     Keep {
+        /// Whose.
+        node: NodeKey,
         /// As the root signed it.
         certificate: Vec<u8>,
     },

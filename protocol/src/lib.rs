@@ -9,6 +9,7 @@
 //!
 //! Two steps accept raw bytes, `scan` and `merge`: they are the trust boundary.
 
+pub mod answer;
 pub mod append;
 pub mod cbor;
 pub mod certificate;

@@ -29,6 +29,7 @@ mod people;
 mod ranges;
 mod row;
 mod standing;
+mod subjects;
 
 pub use codes::{CodeRecord, CodeTotals, code, code_totals, issued};
 pub use control::{control, receipt_mark};
@@ -38,6 +39,7 @@ pub use flags::{About, Flag, FlagKind, FlagState, Owner, Party, flags};
 pub use heads::{HeadRecord, head, heads};
 pub use people::{DUPLICATE_NEIGHBOURS_MAX, prior};
 pub use ranges::{Entries, entries, entry, read_range};
+pub use subjects::subjects;
 
 use counts::Tally;
 use flags::tubes::{self, Aspect};

@@ -6,8 +6,8 @@ use crate::fact::{Mark, Receipt};
 use crate::id::{FeedId, Lane, SeqNo};
 use crate::time::Mono;
 
-/// Marks in one receipt; at 25 bytes each it fits a fact.
-const MARKS_MAX: usize = 100;
+/// Marks in one receipt. Each is a row of the index, and what is applied at once must fit one atomic batch of 64.
+const MARKS_MAX: usize = 32;
 
 /// Feeds that grew since the last receipt of their lane.
 #[derive(Debug, Default)]

@@ -271,6 +271,7 @@ impl Replica {
             Input::Indexed { through } => self.index_reached(through),
             Input::Loaded { request, answer } => self.loaded(now, request, answer),
             Input::Command { request, command } => self.command(now, request, *command),
+            Input::Import { chunk } => self.import(now, chunk),
             Input::DeadlineReached => self.deadline(now),
         }
         self.write_groups();
@@ -360,7 +361,7 @@ impl Replica {
                 }
                 // It opened under our root just now, so it enrols.
                 if self.control.roster.enrol(&hello.certificate).is_ok_and(|(_, newer)| newer) {
-                    self.outputs.push_back(Output::Keep { certificate: hello.certificate.to_vec() });
+                    self.outputs.push_back(Output::Keep { node: peer, certificate: hello.certificate.to_vec() });
                 }
                 self.outputs.push_back(Output::Admit { link, peer });
                 self.exchange.welcome(now, link, hello, certificate, &self.tips.durable);
@@ -378,6 +379,17 @@ impl Replica {
         match SealedChunk::parse(bytes) {
             Ok(sealed) => self.merge(now, Some(link), peer, sealed),
             Err(_) => self.outputs.push_back(Output::Close { link, reason: CloseReason::BadChunk }),
+        }
+    }
+
+    fn import(&mut self, now: Now, bytes: Vec<u8>) {
+        let peer = self.own.node;
+        match SealedChunk::parse(bytes) {
+            Ok(sealed) => self.merge(now, None, peer, sealed),
+            Err(error) => {
+                let reason = MergeRefusal::Chunk(error);
+                self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
+            }
         }
     }
 

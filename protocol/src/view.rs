@@ -103,17 +103,31 @@ pub struct Write {
     pub value: Option<Vec<u8>>,
 }
 
+/// Changes by table and key; `None` removes the key.
+pub type Changes = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+
 /// Writes not yet applied, laid over what is stored: readers see both.
 #[derive(Debug)]
 pub struct Batch<'v, V: View> {
     base: &'v V,
-    changes: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+    changes: Changes,
 }
 
 impl<'v, V: View> Batch<'v, V> {
     /// An empty batch over `base`.
     pub const fn new(base: &'v V) -> Self {
         Self { base, changes: BTreeMap::new() }
+    }
+
+    /// A batch that already holds changes.
+    pub const fn over(base: &'v V, changes: Changes) -> Self {
+        Self { base, changes }
+    }
+
+    /// The changes, to be laid over again later.
+    #[must_use]
+    pub fn into_changes(self) -> Changes {
+        self.changes
     }
 
     /// Sets a key.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use swabmesh_protocol::chunk::OpenedChunk;
+use swabmesh_protocol::chunk::{OpenedChunk, SealedChunk};
 use swabmesh_protocol::fact::Fact;
 use swabmesh_protocol::id::{EntryId, SeqNo};
 use swabmesh_protocol::io::Arrival;
@@ -270,4 +270,24 @@ fn what_a_role_may_not_say_is_flagged_and_changes_nothing_else() {
     let about: Vec<About> = flags(&replica.tables, None, 9).unwrap().into_iter().map(|flag| flag.about).collect();
     assert_eq!(about.len(), 2);
     assert!(about.contains(&About::Entry(entry_of(LAB, 1))));
+}
+
+#[test]
+fn the_largest_chunk_can_be_passed_on_after_its_last_page_filled_up() {
+    let mut writer = Writer::new(SITE);
+    for _ in 0..340 {
+        writer.say_bytes(MORNING, vec![7; FACT_BYTES_MAX]);
+    }
+    writer.say_bytes(MORNING, vec![7; 1_700]);
+    writer.close();
+    assert!(SealedChunk::parse(writer.chunks[0].seal().into_bytes()).is_ok(), "such a chunk may travel");
+    for _ in 0..8 {
+        writer.say_bytes(MORNING, vec![7; 100]);
+        writer.close();
+    }
+    let replica = hear_all(&writer.chunks);
+    let sealed = read_range(&replica.tables, &feed(SITE), SeqNo(1), CHUNK_BYTES_MAX).unwrap().unwrap();
+    assert_eq!(SealedChunk::parse(sealed.into_bytes()).unwrap().open().unwrap(), writer.chunks[0]);
+    let rest = read_range(&replica.tables, &feed(SITE), SeqNo(342), CHUNK_BYTES_MAX).unwrap().unwrap();
+    assert_eq!(rest.last(), SeqNo(349));
 }

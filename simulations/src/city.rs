@@ -130,8 +130,7 @@ impl City {
             "labs" => citizen.role == Role::Lab,
             name => citizen.name == name || (citizen.role == Role::Site && Some(citizen.lane) == cell),
         };
-        let found: Vec<NodeId> =
-            self.ids().filter(|id| self.citizen(*id).is_some_and(meant)).collect();
+        let found: Vec<NodeId> = self.ids().filter(|id| self.citizen(*id).is_some_and(meant)).collect();
         if found.is_empty() { Err(ScenarioError::Selector(selector.to_owned())) } else { Ok(found) }
     }
 }

@@ -205,7 +205,8 @@ impl Disk {
     /// Own chunks of the journal up to an arrival: feed and last number.
     pub fn own_chunks(&self, through: Arrival) -> impl Iterator<Item = (FeedId, SeqNo)> {
         let own = self.journal.iter().filter(move |stored| stored.own && stored.arrival <= through);
-        own.filter_map(|stored| SealedChunk::parse(stored.bytes.clone()).ok()).map(|chunk| (chunk.header().id(), chunk.last()))
+        own.filter_map(|stored| SealedChunk::parse(stored.bytes.clone()).ok())
+            .map(|chunk| (chunk.header().id(), chunk.last()))
     }
 
     /// The tables.

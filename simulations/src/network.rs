@@ -205,7 +205,8 @@ impl Network {
         }
         self.cuts.remove(&(from, to));
         let mut later = Vec::new();
-        for link in self.links_of(to).into_iter().filter(|link| self.peer(*link, to) == Some(from)).collect::<Vec<_>>() {
+        for link in self.links_of(to).into_iter().filter(|link| self.peer(*link, to) == Some(from)).collect::<Vec<_>>()
+        {
             let repeated_ms = self.chance.between(1, REPEAT_MS_MAX);
             let Some(connection) = self.connections.get_mut(&link) else { continue };
             let end = connection.end(from);
@@ -230,7 +231,9 @@ impl Network {
 
     /// Connections between two nodes stand still.
     pub fn clog(&mut self, at: At, one: NodeId, other: NodeId, for_ms: u64) {
-        for link in self.links_of(one).into_iter().filter(|link| self.peer(*link, one) == Some(other)).collect::<Vec<_>>() {
+        for link in
+            self.links_of(one).into_iter().filter(|link| self.peer(*link, one) == Some(other)).collect::<Vec<_>>()
+        {
             if let Some(connection) = self.connections.get_mut(&link) {
                 connection.ways.iter_mut().for_each(|way| way.busy_until = way.busy_until.max(at.after_ms(for_ms)));
             }

@@ -153,8 +153,10 @@ impl Node {
             }
             Query::Desk { person, subjects } => {
                 let prior = person.map(|(person, since)| project::prior(tables, &person, since, PRIOR_MAX));
-                let documents =
-                    subjects.iter().map(|subject| project::document_facts(tables, subject)).collect::<Result<_, _>>()?;
+                let documents = subjects
+                    .iter()
+                    .map(|subject| project::document_facts(tables, subject))
+                    .collect::<Result<_, _>>()?;
                 let prior = prior.transpose()?.unwrap_or_default();
                 Answer::Desk { through: project::indexed(tables)?, prior, documents }
             }

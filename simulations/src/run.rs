@@ -160,8 +160,9 @@ fn last_look(world: &mut World, outcome: &mut Outcome) -> Result<(), Broken> {
     if let Some(first) = lost.first() {
         found.push((accepted::RULE, AUTHORITY, format!("{} lost, the first {first}", lost.len())));
     }
-    outcome.duplicates =
-        project::flags(authority.disk.tables(), Some(FlagKind::Duplicate), FLAGS_MAX).map_err(Broken::Tables)?.len() as u64;
+    outcome.duplicates = project::flags(authority.disk.tables(), Some(FlagKind::Duplicate), FLAGS_MAX)
+        .map_err(Broken::Tables)?
+        .len() as u64;
     found.into_iter().for_each(|(rule, id, what)| world.violated(rule, id, what));
     Ok(())
 }
@@ -176,7 +177,8 @@ fn documents_differ(
     let theirs = agreement::documents(&authority.disk, held, lanes)?;
     let differs = own.iter().find(|(subject, heads)| theirs.get(subject) != Some(heads));
     let lacks = theirs.keys().find(|subject| !own.contains_key(subject));
-    let what = differs.map(|(subject, _)| format!("{subject:?} differs")).or(lacks.map(|s| format!("{s:?} is missing")));
+    let what =
+        differs.map(|(subject, _)| format!("{subject:?} differs")).or(lacks.map(|s| format!("{s:?} is missing")));
     Ok(what.map(|what| (agreement::RULE, node.id, what)))
 }
 

@@ -36,7 +36,8 @@ impl Trace {
 
     /// Adds a line. A sink that takes no more is let go: the run matters more than its record.
     pub fn line(&mut self, at: At, who: &str, what: std::fmt::Arguments<'_>) {
-        let mut line = if self.last.len() == LAST_LINES { self.last.pop_front().unwrap_or_default() } else { String::new() };
+        let mut line =
+            if self.last.len() == LAST_LINES { self.last.pop_front().unwrap_or_default() } else { String::new() };
         line.clear();
         let (seconds, ms) = (at.0 / 1_000, at.0 % 1_000);
         let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);

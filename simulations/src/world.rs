@@ -68,11 +68,7 @@ impl World {
     ///
     /// # Errors
     /// [`crate::scenario::ScenarioError::Selector`] when a fault names nobody.
-    pub fn new(
-        scenario: Scenario,
-        seed: u64,
-        trace: Trace,
-    ) -> Result<Self, crate::scenario::ScenarioError> {
+    pub fn new(scenario: Scenario, seed: u64, trace: Trace) -> Result<Self, crate::scenario::ScenarioError> {
         let city = City::found(&scenario, seed);
         let mut world = Self {
             at: At(0),
@@ -187,7 +183,7 @@ impl World {
             }
             Output::Withdraw { peer } => self.withdraw(id, peer)?,
             Output::Persist { request, chunk, own } => self.persist(id, Some(request), own, chunk),
-            Output::Keep { certificate } => self.persist(id, None, false, certificate),
+            Output::Keep { certificate, .. } => self.persist(id, None, false, certificate),
             Output::Load { request, query } => self.load(id, request, &query)?,
             Output::Release { through } => self.release(id, through),
             Output::Remember { peer, epoch, through } => {
@@ -281,7 +277,11 @@ impl World {
         let Some(identity) = node.identity(&self.city, seed) else { return Ok(()) };
         if let Some(indexed) = node.index(&identity, checkpoint_batches)? {
             self.line(id, format_args!("indexed {}", indexed.through.0));
-            for projected in indexed.projected.iter().filter(|projected| !matches!(projected.placed, Placed::Applied | Placed::Partly { .. })) {
+            for projected in indexed
+                .projected
+                .iter()
+                .filter(|projected| !matches!(projected.placed, Placed::Applied | Placed::Partly { .. }))
+            {
                 self.line(id, format_args!("index {:?}", projected.placed));
             }
             self.input(id, Input::Indexed { through: indexed.through })?;

@@ -1,1 +1,6 @@
-//! x
+//! What the end-to-end tests share: the binary, foreign tools, and the rules the repository itself has to keep.
+
+pub mod program;
+pub mod repository;
+pub mod tidy;
+pub mod tool;

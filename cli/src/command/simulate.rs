@@ -79,7 +79,8 @@ impl Arguments {
         for seed in seeds {
             let began = Instant::now();
             let ran = run(&scenario, seed, self.sink()?, &mut progress(seed, began))?;
-            let costed = Costed { report: &ran.report, wall_ms: began.elapsed().as_millis(), peak_rss_mb: peak_rss_mb() };
+            let costed =
+                Costed { report: &ran.report, wall_ms: began.elapsed().as_millis(), peak_rss_mb: peak_rss_mb() };
             if self.json {
                 writeln!(out, "{}", serde_json::to_string(&costed)?)?;
             } else {
@@ -146,7 +147,12 @@ fn describe(costed: &Costed<'_>, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(
         out,
         "{} seed {}: {} sites, {} asked, {} accepted, {} lost, {} duplicates flagged",
-        report.scenario, report.seed, report.sites, report.registrations, report.accepted, report.lost,
+        report.scenario,
+        report.seed,
+        report.sites,
+        report.registrations,
+        report.accepted,
+        report.lost,
         report.duplicates_flagged
     )?;
     writeln!(out, "  healed city {agreed} after {} ms, {} violations", report.converge_ms, report.violations.len())?;

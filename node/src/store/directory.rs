@@ -21,14 +21,13 @@ const FORMAT: u32 = 1;
 const FORMAT_NAME: &str = "swabmesh store ";
 
 /// Entries of a directory whose store was never completely created.
-const BEFORE_FORMAT: [&str; 4] = ["lock", "identity", "journal", "format.new"];
+const BEFORE_FORMAT: [&str; 5] = ["lock", "identity.new", "identity", "journal", "format.new"];
 
 /// The store's directory, locked for this process.
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    /// Holds the lock as long as it is open.
-    _lock: File,
+    lock: File,
 }
 
 /// What [`Directory::open`] found.
@@ -45,7 +44,7 @@ impl Directory {
     pub(super) fn open(path: &Path, new_epoch: u64) -> Result<Found, OpenError> {
         create_directory(path).map_err(OpenError::at(path))?;
         let lock = lock(path)?;
-        let directory = Self { path: path.to_owned(), _lock: lock };
+        let directory = Self { path: path.to_owned(), lock };
         let created = directory.check_format()?;
         create_directory(&directory.journal()).map_err(OpenError::at(directory.journal()))?;
         let stored = if created { None } else { directory.read_epoch() };
@@ -104,6 +103,16 @@ impl Directory {
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(foreign()),
             Err(error) => Err(OpenError::at(self.path.join("format"))(error)),
+        }
+    }
+}
+
+impl Drop for Directory {
+    /// Unlocks, rather than only closing the file: a process being started by another thread has a copy of
+    /// the handle for a moment, and with it the lock.
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.lock, FlockOperation::Unlock) {
+            tracing::warn!(%error, path = %self.path.display(), "the store is locked until its handles are closed");
         }
     }
 }
@@ -186,6 +195,17 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_of_the_lock_in_a_starting_process_does_not_keep_the_store_locked() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = Directory::open(dir.path(), 1).unwrap().directory;
+        let copy = directory.lock.try_clone().unwrap();
+        assert!(matches!(Directory::open(dir.path(), 1), Err(OpenError::InUse { .. })));
+        drop(directory);
+        assert!(Directory::open(dir.path(), 1).is_ok());
+        drop(copy);
+    }
+
+    #[test]
     fn a_directory_of_other_files_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("thesis.odt"), "x").unwrap();
@@ -194,11 +214,19 @@ mod tests {
     }
 
     #[test]
-    fn a_half_created_store_is_completed() {
-        let dir = tempfile::tempdir().unwrap();
-        drop(Directory::open(dir.path(), 1).unwrap());
-        fs::remove_file(dir.path().join("format")).unwrap();
-        assert_eq!(Directory::open(dir.path(), 2).unwrap().epoch, 2);
+    fn a_store_whose_creation_was_cut_short_at_any_step_is_completed() {
+        for steps in 0..=BEFORE_FORMAT.len() {
+            let dir = tempfile::tempdir().unwrap();
+            for name in BEFORE_FORMAT.iter().take(steps) {
+                match *name {
+                    "journal" => fs::create_dir(dir.path().join(name)).unwrap(),
+                    _ => fs::write(dir.path().join(name), "").unwrap(),
+                }
+            }
+            assert_eq!(Directory::open(dir.path(), 2).unwrap().epoch, 2, "after {steps} steps");
+            let found = Directory::open(dir.path(), 3).unwrap();
+            assert!((found.epoch, found.epoch_renewed) == (2, false), "after {steps} steps");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use swabmesh_protocol::limits::PAGE_BYTES_MAX;
@@ -25,8 +26,19 @@ pub(super) use opening::open;
 /// Bytes of the longest value. Larger ones go to files that sled never syncs.
 pub const VALUE_BYTES_MAX: usize = PAGE_BYTES_MAX;
 
-/// Keys of one batch. Source: larger ones took gigabytes of memory (store-crdt study, §2b).
-pub(super) const BATCH_KEYS_MAX: usize = 64;
+/// Keys written between two syncs of sled's file.
+///
+/// Sled takes its own flush, which is no fsync, as proof that a segment of its log may be written over; so its file is
+/// synced at least once for each segment's worth of log. Source: a key costs 0.4 to 0.6 KB on average (store-crdt
+/// study, §2b) and some 10 KB when it is a page, a fifth of ours: 2.6 MB for this many keys, a third of
+/// a segment of sled's log. The worst case, every key splitting a leaf of full pages, would be 225 KB a key: a sync every
+/// 32 keys was built first, and made the index follow the log at 30 registrations for each fsync of the disk.
+const UNSYNCED_KEYS_MAX: usize = 1_024;
+
+/// Keys of one batch, its own record apart; larger ones took gigabytes of memory (store-crdt study, §2b).
+///
+/// What a caller hands over at once is applied at once if it fits: rows that belong together are never apart.
+pub(super) const BATCH_KEYS_MAX: usize = 127;
 
 /// Own record: arrival up to which frames are indexed, u64 big-endian.
 const THROUGH_KEY: [u8; 2] = [OWN_TABLE, b't'];
@@ -101,6 +113,8 @@ pub(super) struct Index {
     cache_bytes: u64,
     /// None while it is being opened again, and after closing.
     db: RwLock<Option<sled::Db>>,
+    /// Keys written since the last sync; only the writing thread looks.
+    unsynced_keys: AtomicUsize,
     /// Why it is not used any more.
     damage: OnceLock<Arc<str>>,
 }
@@ -158,18 +172,30 @@ impl Index {
         if let Some(through) = through {
             batch.insert(&THROUGH_KEY, &through.0.to_be_bytes());
         }
+        let keys = writes.len() + usize::from(through.is_some());
+        if self.unsynced_keys.load(Relaxed) + keys > UNSYNCED_KEYS_MAX {
+            self.sync()?;
+        }
+        self.unsynced_keys.fetch_add(keys, Relaxed);
         let db = self.lock();
         let db = db.as_ref().ok_or_else(|| Fault::Io(closed()))?;
         guarded(|| db.apply_batch(batch))
     }
 
-    /// Makes everything applied so far safe from power cuts: sled's own flush does not reach the disk.
+    /// Makes everything applied so far safe from power cuts.
     pub(super) fn checkpoint(&self) -> Result<(), Fault> {
+        self.sync()?;
+        sync_directory(&self.dir).map_err(Fault::Io)
+    }
+
+    /// Flushes sled and syncs its file, because sled's own flush does not reach the disk.
+    fn sync(&self) -> Result<(), Fault> {
         let db = self.lock();
         let db = db.as_ref().ok_or_else(|| Fault::Io(closed()))?;
         guarded(|| db.flush())?;
         File::open(self.dir.join("db")).and_then(|file| file.sync_all()).map_err(Fault::Io)?;
-        sync_directory(&self.dir).map_err(Fault::Io)
+        self.unsynced_keys.store(0, Relaxed);
+        Ok(())
     }
 
     /// Replaces a poisoned handle. What was applied since the last checkpoint may be gone.
@@ -177,6 +203,7 @@ impl Index {
         let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
         drop_guarded(db.take());
         *db = Some(opening::open_readable(&self.dir, self.cache_bytes)?);
+        self.unsynced_keys.store(0, Relaxed);
         Ok(())
     }
 

@@ -46,7 +46,7 @@ fn stated_sizes_are_refused_before_anything_is_unpacked() {
         e.array(8)?.u8(1)?.bytes(&[0; 32])?.u64(1)?.u16(0)?.u64(1)?.bytes(&[])?;
         e.array(4)?.u32(u32::MAX)?.u32(u32::MAX)?.u8(1)?.bytes(&[0; 40])?.bytes(&[0; 64])?.ok()
     };
-    let written: Result<(), minicbor::encode::Error<std::convert::Infallible>> = write(&mut e);
+    let written: Result<(), minicbor::encode::Error<Infallible>> = write(&mut e);
     written.unwrap();
     assert!(matches!(SealedChunk::parse(e.into_writer()), Err(ChunkError::Shape { .. })));
     assert!(matches!(SealedChunk::parse(vec![0; CHUNK_BYTES_MAX + 1]), Err(ChunkError::TooLong { .. })));

@@ -2,8 +2,8 @@
 
 use crate::certificate::Certificate;
 use crate::exchange::pull::Pull;
-use crate::exchange::{COMPARE_CALM_MS, COMPARE_MS_MAX};
 use crate::exchange::serve::Serve;
+use crate::exchange::{COMPARE_CALM_MS, COMPARE_MS_MAX};
 use crate::fact::Role;
 use crate::frontier::Lanes;
 use crate::id::{Epoch, Lane, NodeKey};

@@ -20,12 +20,24 @@ pub const DOCUMENT_FACTS_MAX: usize = 2_000;
 /// that one writer cannot push the others out of sight.
 const FEED_FACTS_MAX: usize = 200;
 
-fn prefix(subject: &Subject) -> Vec<u8> {
+pub(super) fn prefix(subject: &Subject) -> Vec<u8> {
     let (tag, barcode) = match subject {
         Subject::Tube(barcode) => (0, barcode),
         Subject::Box(barcode) => (1, barcode),
     };
     [&[tag], barcode.as_str().as_bytes(), &[0]].concat()
+}
+
+/// The document a key belongs to.
+pub(super) fn named(key: &[u8]) -> Result<Subject, ViewError> {
+    let wrong = || damaged(Table::Documents);
+    let (tag, rest) = key.split_first().ok_or_else(wrong)?;
+    let barcode = Rest(rest).text().and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
+    match tag {
+        0 => Ok(Subject::Tube(barcode)),
+        1 => Ok(Subject::Box(barcode)),
+        _ => Err(wrong()),
+    }
 }
 
 pub(super) fn write<V: View>(batch: &mut Batch<'_, V>, id: EntryId, entry: &Entry, fact: &Fact) {

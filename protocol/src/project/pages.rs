@@ -64,7 +64,9 @@ impl Page {
             let seq = SeqNo(rest.number()?);
             checkpoints.push(Checkpoint { seq, head: Hash(rest.array()?), signature: rest.array()? });
         }
-        Some(Self { first, previous, count, checkpoints, entries: rest.0.to_vec() })
+        let mut entries = Vec::with_capacity(PAGE_BYTES_MAX);
+        entries.extend_from_slice(rest.0);
+        Some(Self { first, previous, count, checkpoints, entries })
     }
 
     fn write(&self) -> Vec<u8> {

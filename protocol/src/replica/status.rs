@@ -6,7 +6,7 @@ use super::Replica;
 use crate::copies::Counts;
 use crate::fact::{Role, SealKey};
 use crate::frontier::Lanes;
-use crate::id::{Epoch, Hash, Lane, NodeKey};
+use crate::id::{Epoch, FeedId, Hash, Lane, NodeKey, SeqNo};
 use crate::time::{Now, Wall};
 
 /// A node's state at one moment.
@@ -107,7 +107,7 @@ impl Replica {
             own: self.copies.counts(),
             peers: self.peers(),
             feeds: self.tips.durable.len() as u64,
-            entries: self.tips.durable.heads().map(|(_, head)| head.seq.0).sum(),
+            entries: self.entries(),
             arrivals: self.tips.durable.newest().0,
             indexed: self.indexed.0,
             root: self.tips.durable.root(&Lanes::All),
@@ -119,6 +119,30 @@ impl Replica {
             seal_key: self.control.seal_key.clone(),
             enrolled: self.control.roster.certificates().count() as u64,
         }
+    }
+
+    /// Entries of all feeds that are durable here.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.tips.durable.heads().map(|(_, head)| head.seq.0).sum()
+    }
+
+    /// The last entry of a feed that is durable here; 0 when nothing of it is.
+    #[must_use]
+    pub fn height(&self, feed: &FeedId) -> SeqNo {
+        self.tips.durable.get(feed).map_or(SeqNo(0), |head| head.seq)
+    }
+
+    /// Connections whose peer showed a valid certificate.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.exchange.sessions().filter(|(_, session)| session.open.is_some()).count()
+    }
+
+    /// Whether the tables reflect everything that is durable.
+    #[must_use]
+    pub fn is_indexed(&self) -> bool {
+        self.indexed >= self.tips.durable.newest()
     }
 
     fn peers(&self) -> Vec<PeerStatus> {

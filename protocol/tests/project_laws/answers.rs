@@ -1,5 +1,7 @@
 //! What the readers say about small histories.
 
+#![expect(clippy::unwrap_used, reason = "what the tests build is what they expect")]
+
 use ed25519_dalek::SigningKey;
 use minicbor::bytes::ByteVec;
 use swabmesh_protocol::entry::Checkpoint;

@@ -39,7 +39,9 @@ pub fn exceeded(outputs: &[Output]) -> Option<String> {
         return Some(format!("{} outputs of one input", outputs.len()));
     }
     outputs.iter().find_map(|output| match output {
-        Output::Send { bytes, .. } if bytes.len() > FRAME_BYTES_MAX => Some(format!("a frame of {} bytes", bytes.len())),
+        Output::Send { bytes, .. } if bytes.len() > FRAME_BYTES_MAX => {
+            Some(format!("a frame of {} bytes", bytes.len()))
+        }
         Output::Persist { chunk, .. } if chunk.len() > CHUNK_BYTES_MAX => {
             Some(format!("a chunk of {} bytes", chunk.len()))
         }

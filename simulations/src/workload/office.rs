@@ -64,13 +64,7 @@ impl Office {
         }
     }
 
-    pub(super) fn reply(
-        &mut self,
-        at: At,
-        request: RequestId,
-        result: &Result<Reply, Refusal>,
-        town: &mut Town,
-    ) {
+    pub(super) fn reply(&mut self, at: At, request: RequestId, result: &Result<Reply, Refusal>, town: &mut Town) {
         let Some(task) = self.open.remove(&request) else { return };
         match (result, task) {
             (Ok(Reply::Issued { text, .. }), Task::Issue(number)) => {

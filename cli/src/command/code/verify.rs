@@ -21,7 +21,7 @@ use crate::{Outcome, clock};
   swabmesh code issue ... | swabmesh code verify --issuers issuers.json
   swabmesh code verify --vectors codes.json
 Without --status no status list is held, which is an amber verdict.
-Exit code: 0 when every code was judged, whatever its verdict, and every vector passed; 1 when a vector failed; 2 when a file could not be used.")]
+Exit code: 0 when every code was judged, whatever its verdict, and every vector passed; 1 when a vector failed or a file could not be used.")]
 pub(crate) struct Arguments {
     /// File with `issuers` and `policy`
     #[arg(long, value_name = "FILE.json", required_unless_present = "vectors")]

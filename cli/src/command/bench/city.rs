@@ -1,0 +1,130 @@
+//! A small city with its own root, for measurements.
+
+use std::path::Path;
+
+use ed25519_dalek::SigningKey;
+use swabmesh_node::network::NetworkTimes;
+use swabmesh_node::runtime::Setup;
+use swabmesh_node::store::options::StoreOptions;
+use swabmesh_protocol::certificate::Certificate;
+use swabmesh_protocol::code::{Credential, OfKind, StatusRef, issue, text};
+use swabmesh_protocol::command::{Presented, Register};
+use swabmesh_protocol::cose::Algorithm;
+use swabmesh_protocol::entry::node_key;
+use swabmesh_protocol::fact::{Role, Route};
+use swabmesh_protocol::id::{CodeId, Lane, Person};
+use swabmesh_protocol::policy::Policy;
+use swabmesh_protocol::replica::Signed;
+use swabmesh_protocol::text::Text;
+use swabmesh_protocol::trust::{IssuerKey, TrustList};
+
+/// People in a tube of the measurements.
+pub(super) const POOL: u64 = 10;
+
+/// Fixed keys: what is measured does not depend on them.
+pub(super) struct City {
+    root: SigningKey,
+    pub(super) issuer: SigningKey,
+    trust: TrustList,
+    policy: Policy,
+}
+
+impl City {
+    pub(super) fn new() -> Self {
+        let issuer = SigningKey::from_bytes(&[2; 32]);
+        let trust = TrustList::new(1, vec![IssuerKey::new(issuer.verifying_key())]);
+        let policy = Policy { version: 1, ..Policy::default() };
+        Self { root: SigningKey::from_bytes(&[1; 32]), issuer, trust, policy }
+    }
+
+    /// A node of this city; `number` tells nodes apart.
+    pub(super) fn setup(&self, store: &Path, number: u8, role: Role) -> anyhow::Result<Setup> {
+        let key = SigningKey::from_bytes(&[number; 32]);
+        let certificate = Certificate {
+            node: node_key(&key),
+            role,
+            name: Text::new(format!("node {number}"))?,
+            lane: if role == Role::Site { Lane(1) } else { Lane::CITY },
+            serial: 1,
+            from: 0,
+            until: u64::MAX >> 1,
+        };
+        Ok(Setup {
+            store: store.to_owned(),
+            store_options: StoreOptions::new(u64::from(number)),
+            certificate: certificate.sign(&self.root),
+            root: self.root.verifying_key(),
+            signed: Signed {
+                certificates: Vec::new(),
+                trust: self.trust.sign(&self.root, Algorithm::EdDsa)?,
+                policy: self.policy.sign(&self.root, Algorithm::EdDsa)?,
+            },
+            issuer: (role == Role::Authority).then(|| self.issuer.clone()),
+            key,
+            listen: Vec::new(),
+            peers: Vec::new(),
+            authority: Vec::new(),
+            mdns: false,
+            times: NetworkTimes::default(),
+        })
+    }
+
+    /// The static code of the n-th resident, issued at `now_s`.
+    pub(super) fn code(&self, number: u64, now_s: u64) -> anyhow::Result<String> {
+        let credential = Credential {
+            iat_s: now_s,
+            exp_s: now_s + 30 * 86_400,
+            cti: CodeId(scatter(number, 1).to_be_bytes()),
+            person: person(number),
+            masked_name: "张*三".to_owned(),
+            document_type: 1,
+            last_four: last_four(number),
+            status: StatusRef { list: 1, index: u32::try_from(number % (1 << 20))? },
+            of_kind: OfKind::Static,
+        };
+        Ok(text::encode(&issue::credential(&credential, &self.issuer, Algorithm::EdDsa)?))
+    }
+}
+
+/// A resident's pseudonym: 16 bytes that do not compress.
+fn person(number: u64) -> Person {
+    let mut person = [0; 16];
+    person[..8].copy_from_slice(&scatter(number, 2).to_be_bytes());
+    person[8..].copy_from_slice(&scatter(number, 3).to_be_bytes());
+    Person(person)
+}
+
+fn last_four(number: u64) -> String {
+    format!("{:04}", scatter(number, 4) % 10_000)
+}
+
+/// Spreads numbers over 64 bits (splitmix64, Steele et al. 2014).
+fn scatter(number: u64, stream: u64) -> u64 {
+    let mut z = number.wrapping_add(stream << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// The barcode of the tube that the n-th registration goes into.
+pub(super) fn tube(number: u64) -> String {
+    format!("T{:08}", number / POOL)
+}
+
+/// The n-th registration as if its code had been verified elsewhere.
+pub(super) fn registration(number: u64) -> anyhow::Result<Register> {
+    Ok(Register {
+        tube: tube(number).parse()?,
+        presented: Presented::Document {
+            person: person(number),
+            route: Route::Document,
+            document: 1,
+            last_four: Text::new(last_four(number))?,
+            name: Text::new("张*三")?,
+            guardian: None,
+            details: None,
+        },
+        operator: Text::new("op1")?,
+        reason: None,
+    })
+}

@@ -1,0 +1,92 @@
+//! `swabmesh authority|site|lab run`: a node, until it is asked to stop.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+use swabmesh_node::config::Flag;
+use swabmesh_node::home::Home;
+use swabmesh_node::serve::{Reach, Service, stop_signal};
+use swabmesh_protocol::fact::Role;
+
+use crate::Outcome;
+use crate::client::DATA_DEFAULT;
+
+/// Run the node until Ctrl-C or SIGTERM
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  swabmesh site run
+  swabmesh site run --data /srv/gate3 --http-listen 127.0.0.1:7411 --peer 192.0.2.7:4001
+  swabmesh authority run --data city --ready-file city.ready --log-format json
+Flags win over SWABMESH_HTTP_LISTEN and the like, and those over node.toml.")]
+pub(super) struct Arguments {
+    /// The node's directory
+    #[arg(long, value_name = "DIR", env = "SWABMESH_DATA", default_value = DATA_DEFAULT)]
+    data: PathBuf,
+    /// Where pages and API are served; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT")]
+    http_listen: Option<SocketAddr>,
+    /// Where other nodes reach this one; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<String>,
+    /// A neighbour; may be repeated
+    #[arg(long = "peer", value_name = "ADDRESS")]
+    peers: Vec<String>,
+    /// Where the authority listens, if not where the answer says; may be repeated
+    #[arg(long = "authority-address", value_name = "ADDRESS")]
+    authority_addresses: Vec<String>,
+    /// Do not look for neighbours on the LAN
+    #[arg(long)]
+    no_mdns: bool,
+    /// Log lines for people or for machines
+    #[arg(long, value_name = "human|json")]
+    log_format: Option<String>,
+    /// Written when the node is ready: JSON with url, node, name, role, pid
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    fn flags(&self) -> Vec<Flag> {
+        let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
+        let flags = [
+            ("http_listen", one(self.http_listen.map(|address| address.to_string()))),
+            ("listen", self.listen.clone()),
+            ("peers", self.peers.clone()),
+            ("authority_addresses", self.authority_addresses.clone()),
+            ("mdns", one(self.no_mdns.then(|| "false".to_owned()))),
+            ("log.format", one(self.log_format.clone())),
+        ];
+        let given = flags.into_iter().filter(|(_, values)| !values.is_empty());
+        given.map(|(key, values)| Flag { key, values }).collect()
+    }
+
+    pub(super) fn run(self, role: Role, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        let flags = self.flags();
+        let service = Service::prepare(Home::at(self.data), role, flags, self.ready_file)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.context("the system gives no threads")?;
+        let json = self.json;
+        runtime.block_on(async {
+            let stop = stop_signal()?;
+            service.run(|reach| say(reach, json, out), stop).await
+        })?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// The one line that a running node prints. Whoever closed the terminal does not stop the node.
+fn say(reach: &Reach, json: bool, out: &mut dyn Write) {
+    let line = if json {
+        json!(reach).to_string()
+    } else {
+        format!("{} is ready: {}  (Ctrl-C stops it)", reach.name, reach.url)
+    };
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

@@ -1,0 +1,94 @@
+//! The authority admits a node: it signs a certificate and answers.
+
+use swabmesh_protocol::certificate::Certificate;
+use swabmesh_protocol::enrolment::{JoinAnswer, JoinRequest};
+use swabmesh_protocol::entry::node_key;
+use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::id::NodeKey;
+use swabmesh_protocol::person::PersonKey;
+use swabmesh_protocol::seal::{Purpose, SealPublic, seal_bytes};
+
+use super::fingerprint::Fingerprint;
+use super::pending::{self, Pending};
+use super::{DATED_BACK_S, EnrolError, Membership};
+use crate::durable::{self, Access};
+use crate::home::Home;
+use crate::keys::{Signing, draw};
+
+/// Seconds of a day.
+pub(super) const DAY_S: u64 = 86_400;
+
+/// A node that was admitted.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// What the root now says of it.
+    pub certificate: Certificate,
+    /// The same as signed, and kept in `enrolment/pending` until it is published.
+    pub pending: Pending,
+    /// The text to carry back to the node.
+    pub answer: String,
+    /// What the node's people compare.
+    pub fingerprint: Fingerprint,
+}
+
+/// Signs a certificate for the node that made a request, valid for `days` from `now_s`.
+///
+/// Admitting a node again renews its certificate: the serial rises.
+///
+/// # Errors
+/// [`EnrolError::Request`] when the request does not hold, [`EnrolError::NotTheAuthority`] in another directory.
+pub fn admit(home: &Home, request: &str, days: u32, now_s: u64) -> Result<Admitted, EnrolError> {
+    let config = home.config([])?;
+    if config.role != Role::Authority {
+        return Err(EnrolError::NotTheAuthority { role: config.role });
+    }
+    let own = Membership::open(home)?;
+    let request = JoinRequest::from_text(request).map_err(EnrolError::Request)?;
+    if request.role == Role::Authority {
+        return Err(EnrolError::AuthorityAsks);
+    }
+    let issued = home.issued().join(format!("{}.cert", request.node));
+    let certificate = Certificate {
+        node: request.node,
+        role: request.role,
+        name: request.name,
+        lane: request.lane,
+        serial: serial_held(&issued, &own).saturating_add(1),
+        from: now_s.saturating_sub(DATED_BACK_S),
+        until: now_s.saturating_add(u64::from(days) * DAY_S),
+    };
+    let signed = certificate.sign(&home.keys().signing(Signing::Root)?);
+    let answer = JoinAnswer {
+        root: node_key(&home.keys().signing(Signing::Root)?),
+        certificate: signed.clone().into(),
+        authority: own.certificate_bytes.clone().into(),
+        trust: own.trust.clone().into(),
+        policy: own.policy.clone().into(),
+        person_key: Persons(own.person_key.clone()).seal_to(SealPublic(request.seal_key), request.node)?.into(),
+        addresses: config.authority_addresses,
+    };
+    let pending = Pending::certificate(request.node, signed.clone());
+    // First what will be published: a node that holds an answer must not stay unknown to the others.
+    pending::keep(home, &pending)?;
+    durable::replace(&issued, &signed, Access::Public)?;
+    Ok(Admitted { certificate, pending, answer: answer.to_text(), fingerprint: own.fingerprint() })
+}
+
+/// The serial of the newest certificate issued to the node before; 0 if there is none.
+fn serial_held(issued: &std::path::Path, own: &Membership) -> u32 {
+    let held = std::fs::read(issued).ok().and_then(|bytes| Certificate::open(&bytes, &own.root).ok());
+    held.map_or(0, |certificate| certificate.serial)
+}
+
+/// The person key on its way to a node.
+pub(super) struct Persons(PersonKey);
+
+impl Persons {
+    pub(super) const fn new(key: [u8; 32]) -> Self {
+        Self(PersonKey::new(key))
+    }
+
+    pub(super) fn seal_to(&self, to: SealPublic, node: NodeKey) -> Result<Vec<u8>, EnrolError> {
+        seal_bytes(&to, &Purpose::PersonKey(node), draw()?, self.0.expose()).map_err(EnrolError::SealKey)
+    }
+}

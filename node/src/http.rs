@@ -1,0 +1,165 @@
+//! The node over HTTP: health and metrics for everybody who reaches it, the JSON API for whoever has the token.
+
+pub mod auth;
+mod body;
+mod boxes;
+mod codes;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod metrics;
+mod nodes;
+mod overview;
+pub mod problem;
+mod registrations;
+mod results;
+mod tubes;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use swabmesh_protocol::command::{Command, Refusal, Reply};
+use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::replica::Replica;
+use swabmesh_protocol::seal::SealPublic;
+use swabmesh_protocol::view::ViewError;
+
+use self::auth::Token;
+use self::problem::Problem;
+use crate::api::{BASE, Done};
+use crate::clock;
+use crate::enrolment::Membership;
+use crate::intake::Intake;
+use crate::runtime::NodeHandle;
+
+/// Bytes of a request's body. Source: guess; the largest is a registration with an address and a remark.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Lines of a list when nobody says how many.
+const LINES_DEFAULT: usize = 100;
+
+/// Lines of a list at most.
+const LINES_MAX: usize = 1_000;
+
+/// What the handlers work with; clones share it.
+#[derive(Clone)]
+pub struct Shell {
+    node: NodeHandle,
+    member: Arc<Membership>,
+}
+
+impl Shell {
+    /// A shell around a running node.
+    #[must_use]
+    pub fn new(node: NodeHandle, member: Arc<Membership>) -> Self {
+        Self { node, member }
+    }
+
+    async fn command(&self, command: Command) -> Result<Reply, Problem> {
+        Ok(self.node.command(command).await?)
+    }
+
+    /// Carries out a command that neither registers nor issues.
+    async fn done(&self, command: Command) -> Result<axum::Json<Done>, Problem> {
+        match self.command(command).await? {
+            Reply::Done { entries, warnings } => {
+                let warnings = warnings.into_iter().map(str::to_owned).collect();
+                Ok(axum::Json(Done { entries, warnings }))
+            }
+            Reply::Verdict(_) | Reply::Issued { .. } => Err(unexpected()),
+        }
+    }
+
+    /// Looks at the core between two inputs.
+    async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Replica) -> T + Send + 'static) -> Result<T, Problem> {
+        // A node that is stopping answers like a busy one: come back in a moment.
+        self.node.inspect(look).await.map_err(|_| Refusal::Busy.into())
+    }
+
+    fn only(&self, role: Role) -> Result<(), Problem> {
+        let own = self.member.certificate.role;
+        if own == role { Ok(()) } else { Err(Refusal::Role { role: own }.into()) }
+    }
+
+    fn intake(&self) -> Intake<'_> {
+        let seal_to = self.node.snapshot().seal_key().map(|key| (key.day, SealPublic(key.public)));
+        Intake { persons: &self.member.person_key, seal_to, now: clock::wall() }
+    }
+}
+
+/// The core answered a command with the reply of another.
+fn unexpected() -> Problem {
+    #[derive(Debug, thiserror::Error)]
+    #[error("the core answered with the reply of another command")]
+    struct Unexpected;
+    Problem::internal(&Unexpected)
+}
+
+/// Reads tables on a thread that may wait for the disk.
+async fn read<T: Send + 'static>(work: impl FnOnce() -> Result<T, ViewError> + Send + 'static) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(answer) => Ok(answer?),
+        Err(panicked) => Err(Problem::internal(&panicked)),
+    }
+}
+
+/// How many lines a list has.
+fn lines(limit: Option<usize>) -> usize {
+    limit.unwrap_or(LINES_DEFAULT).clamp(1, LINES_MAX)
+}
+
+/// Everything the node answers to.
+pub fn router(shell: Shell, token: Token) -> Router {
+    let api = Router::new()
+        .route("/status", get(overview::status))
+        .route("/heads", get(overview::heads))
+        .route("/flags", get(overview::flags))
+        .route("/recall/{tube}", get(overview::recall))
+        .route("/tubes", get(tubes::list).post(tubes::open))
+        .route("/tubes/{barcode}", get(tubes::show))
+        .route("/tubes/{barcode}/seal", post(tubes::seal))
+        .route("/tubes/{barcode}/move", post(tubes::relocate))
+        .route("/tubes/{barcode}/receive", post(tubes::receive))
+        .route("/registrations", get(registrations::list).post(registrations::register))
+        .route("/registrations/{id}/void", post(registrations::void))
+        .route("/registrations/{id}/amend", post(registrations::amend))
+        .route("/boxes/{barcode}", get(boxes::show))
+        .route("/boxes/{barcode}/pack", post(boxes::pack))
+        .route("/boxes/{barcode}/handover", post(boxes::hand_over))
+        .route("/boxes/{barcode}/receive", post(boxes::receive))
+        .route("/results", post(results::report))
+        .route("/results/correct", post(results::correct))
+        .route("/results/lookup", post(results::lookup))
+        .route("/reviews", post(results::review))
+        .route("/codes", post(codes::issue))
+        .route("/codes/revoke", post(codes::revoke))
+        .route("/nodes", get(nodes::list).post(nodes::publish))
+        .route("/nodes/{key}/withdraw", post(nodes::withdraw))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(otherwise)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(token, auth::require));
+    Router::new()
+        .route("/healthz", get(overview::healthz))
+        .route("/metrics", get(metrics::metrics))
+        .nest(BASE, api)
+        .fallback(nowhere)
+        .with_state(shell)
+}
+
+async fn nowhere(uri: Uri) -> Problem {
+    Problem::not_found(format!("there is nothing at {}", uri.path()), "Check the address.")
+}
+
+async fn otherwise(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} does not take {method}", uri.path());
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        detail,
+        "Check the method: GET reads, POST does.",
+    )
+}

@@ -1,0 +1,257 @@
+//! The secrets of a node: one file each, mode 0600, 32 bytes in hexadecimal.
+//!
+//! | file | what | who has it |
+//! |---|---|---|
+//! | `node.key` | Ed25519: signs the node's feeds and is its network identity | every node |
+//! | `seal.key` | X25519: opens what is sealed to the node, as the person key in its answer | every node |
+//! | `api-token` | what the API wants to see | every node |
+//! | `root.key` | Ed25519: signs certificates, trust lists, policies | the authority |
+//! | `issuer.key` | Ed25519: signs codes | the authority |
+//! | `details/DAY.key` | X25519: opens details sealed on that day; destroying it destroys them (P3) | the authority |
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::SigningKey;
+use swabmesh_protocol::id::{hex, unhex};
+use swabmesh_protocol::seal::{SealPublic, SealSecret};
+use zeroize::Zeroizing;
+
+use crate::durable::{self, Access, WriteError};
+
+/// The directory of secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys(PathBuf);
+
+/// An Ed25519 key of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    /// The node's own.
+    Node,
+    /// The root of the authority.
+    Root,
+    /// The key that signs codes.
+    Issuer,
+}
+
+impl Signing {
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Node => "node.key",
+            Self::Root => "root.key",
+            Self::Issuer => "issuer.key",
+        }
+    }
+}
+
+const SEAL_FILE: &str = "seal.key";
+const TOKEN_FILE: &str = "api-token";
+
+/// Why a secret is not at hand. It is never part of the text.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// No such file.
+    #[error(
+        "{path} does not exist: this node has no such key; restore the directory from its backup, or init a new node"
+    )]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It cannot be read.
+    #[error("{path} cannot be read: check its owner and permissions")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Others may read it.
+    #[error("{path} can be read by others (mode {mode:03o}): run `chmod 600 {path}`, and think who may have read it")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// Not 32 bytes in hexadecimal.
+    #[error("{path} is damaged: restore it from the backup")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// There is one already.
+    #[error("{path} exists already: keys are never overwritten; move it away if it is to be replaced")]
+    Exists {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The system gives no randomness.
+    #[error("the system gives no random bytes: {0}")]
+    Random(getrandom::Error),
+}
+
+/// Draws bytes from the system.
+///
+/// # Errors
+/// [`KeyError::Random`].
+pub fn draw<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(KeyError::Random)?;
+    Ok(bytes)
+}
+
+impl Keys {
+    /// The secrets in a directory.
+    #[must_use]
+    pub const fn at(directory: PathBuf) -> Self {
+        Self(directory)
+    }
+
+    /// Draws and writes a signing key.
+    ///
+    /// # Errors
+    /// [`KeyError`]; a key that exists is never overwritten.
+    pub fn make_signing(&self, which: Signing) -> Result<SigningKey, KeyError> {
+        self.make(which.file()).map(|bytes| SigningKey::from_bytes(&bytes))
+    }
+
+    /// Reads a signing key.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn signing(&self, which: Signing) -> Result<SigningKey, KeyError> {
+        self.read(which.file()).map(|bytes| SigningKey::from_bytes(&bytes))
+    }
+
+    /// Draws and writes the key that opens what is sealed to the node.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn make_seal(&self) -> Result<SealPublic, KeyError> {
+        self.make(SEAL_FILE).map(|seed| SealSecret::derive(&seed).1)
+    }
+
+    /// Reads the key that opens what is sealed to the node.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn seal(&self) -> Result<(SealSecret, SealPublic), KeyError> {
+        self.read(SEAL_FILE).map(|seed| SealSecret::derive(&seed))
+    }
+
+    /// Draws and writes what the API wants to see.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn make_token(&self) -> Result<(), KeyError> {
+        self.make(TOKEN_FILE).map(drop)
+    }
+
+    /// Reads what the API wants to see: 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn token(&self) -> Result<String, KeyError> {
+        self.read(TOKEN_FILE).map(|bytes| hex(&*bytes))
+    }
+
+    /// The public half of the key that opens details of a day; drawn and written if there is none yet.
+    ///
+    /// `day` counts from 1970 in Asia/Shanghai.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn details(&self, day: u32) -> Result<SealPublic, KeyError> {
+        let file = format!("details/{day}.key");
+        durable::make_directory(&self.0.join("details"))?;
+        let seed = match self.read(&file) {
+            Err(KeyError::Missing { .. }) => self.make(&file),
+            read => read,
+        };
+        seed.map(|seed| SealSecret::derive(&seed).1)
+    }
+
+    fn make(&self, file: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        let path = self.0.join(file);
+        if path.exists() {
+            return Err(KeyError::Exists { path });
+        }
+        let bytes = Zeroizing::new(draw::<32>()?);
+        let text = Zeroizing::new(format!("{}\n", *Zeroizing::new(hex(&*bytes))));
+        durable::replace(&path, text.as_bytes(), Access::Secret)?;
+        Ok(bytes)
+    }
+
+    fn read(&self, file: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        let path = self.0.join(file);
+        let text = read_private(&path)?;
+        unhex(text.trim()).map(Zeroizing::new).map_err(|_| KeyError::Damaged { path })
+    }
+}
+
+/// Reads a file that nobody else can read.
+fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    let failed = |source: io::Error| {
+        let (path, kind) = (path.to_owned(), source.kind());
+        if kind == io::ErrorKind::NotFound {
+            KeyError::Missing { path }
+        } else if kind == io::ErrorKind::InvalidData {
+            KeyError::Damaged { path }
+        } else {
+            KeyError::Read { path, source }
+        }
+    };
+    let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyError::Open { path: path.to_owned(), mode });
+    }
+    std::fs::read_to_string(path).map(Zeroizing::new).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> (tempfile::TempDir, Keys) {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = Keys::at(dir.path().to_owned());
+        (dir, keys)
+    }
+
+    #[test]
+    fn a_key_comes_back_as_it_was_made_and_is_never_overwritten() {
+        let (_dir, keys) = keys();
+        let made = keys.make_signing(Signing::Node).unwrap();
+        assert_eq!(keys.signing(Signing::Node).unwrap().to_bytes(), made.to_bytes());
+        assert!(matches!(keys.make_signing(Signing::Node), Err(KeyError::Exists { .. })));
+        assert_eq!(keys.make_seal().unwrap(), keys.seal().unwrap().1);
+        assert_eq!(keys.details(19_000).unwrap(), keys.details(19_000).unwrap());
+        assert_ne!(keys.details(19_000).unwrap(), keys.details(19_001).unwrap());
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused_with_the_command_that_helps() {
+        let (dir, keys) = keys();
+        keys.make_token().unwrap();
+        let path = dir.path().join("api-token");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = keys.token().unwrap_err().to_string();
+        assert!(error.contains("mode 644") && error.contains("chmod 600"), "{error}");
+    }
+
+    #[test]
+    fn missing_and_damaged_keys_are_told_apart_and_never_shown() {
+        let (dir, keys) = keys();
+        assert!(matches!(keys.signing(Signing::Root), Err(KeyError::Missing { .. })));
+        keys.make_signing(Signing::Root).unwrap();
+        durable::replace(&dir.path().join("root.key"), b"5ec2e7", Access::Secret).unwrap();
+        let error = keys.signing(Signing::Root).unwrap_err();
+        assert!(matches!(error, KeyError::Damaged { .. }) && !error.to_string().contains("5ec2e7"));
+    }
+}

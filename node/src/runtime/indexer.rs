@@ -1,0 +1,201 @@
+//! The index follows the log: chunks in order of arrival, through the core's step `project`, into the tables.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use swabmesh_protocol::chunk::{ChunkError, OpenedChunk, SealedChunk};
+use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::io::Arrival;
+use swabmesh_protocol::project::{self, Placed, Projected, Rules};
+use swabmesh_protocol::view::{Batch, Changes, ViewError, Write};
+use tokio::sync::watch;
+
+use super::tables::{Tables, store_write};
+use crate::store::error::{Refused, StoreError};
+use crate::store::frame;
+
+/// Chunks that may wait for the index; then the driver waits.
+const JOBS_QUEUE: usize = 256;
+/// Keys of one atomic batch of the store, less what one more entry may add.
+const KEYS_MAX: usize = 40;
+/// Keys kept in memory until the store has taken them.
+const AHEAD_KEYS_MAX: usize = 16_384;
+
+/// Work for the index, in order of arrival.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A durable chunk.
+    Chunk {
+        /// Its place.
+        arrival: Arrival,
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// Its writer's role.
+        role: Option<Role>,
+        /// The policy's window for duplicates.
+        window_ms: u64,
+    },
+    /// A durable frame that is not a chunk.
+    Other {
+        /// Its place.
+        arrival: Arrival,
+    },
+    /// A small thing that may be lost.
+    Remember(Write),
+    /// Finish and end.
+    Stop,
+}
+
+/// Why a chunk could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApplyError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    View(#[from] ViewError),
+    #[error("a chunk that was verified before: {0}")]
+    Chunk(#[from] ChunkError),
+}
+
+/// Applies chunks to the tables. What the store has not taken yet is kept in memory and read first.
+#[derive(Debug)]
+pub(super) struct Applier {
+    tables: Tables,
+    done: SyncSender<Result<(), StoreError>>,
+    taken: Receiver<Result<(), StoreError>>,
+    outstanding: usize,
+    ahead: Changes,
+}
+
+impl Applier {
+    pub(super) fn new(tables: Tables) -> Self {
+        // As many completions as the store has places for calls, so that it never waits for us.
+        let (done, taken) = sync_channel(4_096);
+        Self { tables, done, taken, outstanding: 0, ahead: Changes::new() }
+    }
+
+    /// Applies one chunk.
+    pub(super) fn chunk(
+        &mut self,
+        arrival: Arrival,
+        bytes: Vec<u8>,
+        role: Option<Role>,
+        window_ms: u64,
+    ) -> Result<Projected, ApplyError> {
+        let chunk = SealedChunk::parse(bytes)?.reopen()?;
+        loop {
+            let (projected, writes) = self.step(&chunk, arrival, role, window_ms)?;
+            let whole = !matches!(projected.placed, Placed::Partly { .. });
+            let through = if whole { arrival } else { Arrival(arrival.0.saturating_sub(1)) };
+            self.hand_over(writes, through)?;
+            if whole {
+                return Ok(projected);
+            }
+        }
+    }
+
+    fn step(
+        &mut self,
+        chunk: &OpenedChunk,
+        arrival: Arrival,
+        role: Option<Role>,
+        window_ms: u64,
+    ) -> Result<(Projected, Vec<Write>), ViewError> {
+        let ahead = Batch::over(&self.tables, std::mem::take(&mut self.ahead));
+        let writer = chunk.header.writer;
+        let role_of = |node: &swabmesh_protocol::id::NodeKey| role.filter(|_| *node == writer);
+        let mut batch = Batch::new(&ahead);
+        let rules = Rules { window_ms, role_of: &role_of, keys_max: KEYS_MAX };
+        let projected = project::apply(&mut batch, chunk, arrival, &rules)?;
+        let writes = batch.into_writes();
+        self.ahead = ahead.into_changes();
+        Ok((projected, writes))
+    }
+
+    /// Gives writes to the store as one atomic batch.
+    pub(super) fn hand_over(&mut self, writes: Vec<Write>, through: Arrival) -> Result<(), StoreError> {
+        self.ahead.extend(writes.iter().cloned().map(|write| ((write.table, write.key), write.value)));
+        let mut writes: Vec<_> = writes.into_iter().map(store_write).collect();
+        loop {
+            let done = self.done.clone();
+            let told = Box::new(move |result| {
+                let _ = done.try_send(result);
+            });
+            match self.tables.store().index(writes, frame::Arrival(through.0), told) {
+                Ok(()) => break,
+                Err(Refused { why: StoreError::Busy, given: (back, _) }) if self.outstanding > 0 => {
+                    self.wait_for_one()?;
+                    writes = back;
+                }
+                Err(Refused { why, .. }) => return Err(why),
+            }
+        }
+        self.outstanding += 1;
+        Ok(())
+    }
+
+    fn wait_for_one(&mut self) -> Result<(), StoreError> {
+        self.outstanding -= 1;
+        self.taken.recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// Waits until the store has taken everything handed over.
+    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+        while self.outstanding > 0 {
+            self.wait_for_one()?;
+        }
+        self.ahead.clear();
+        Ok(())
+    }
+
+    fn is_far_ahead(&self) -> bool {
+        self.ahead.len() >= AHEAD_KEYS_MAX
+    }
+}
+
+/// Runs an applier on a thread of its own. The watch tells up to where the tables reflect the log.
+pub(super) fn start(mut applier: Applier, from: Arrival) -> io::Result<(SyncSender<Job>, watch::Receiver<Arrival>)> {
+    let (jobs, queue) = sync_channel(JOBS_QUEUE);
+    let (told, through) = watch::channel(from);
+    thread::Builder::new().name("indexer".to_owned()).spawn(move || {
+        if let Err(error) = run(&mut applier, &queue, &told) {
+            // The log goes on without the tables; the next start applies what is missing.
+            tracing::error!(%error, "the index does not follow the log any more: restart the node");
+        }
+    })?;
+    Ok((jobs, through))
+}
+
+fn run(applier: &mut Applier, queue: &Receiver<Job>, told: &watch::Sender<Arrival>) -> Result<(), ApplyError> {
+    let mut reached = *told.borrow();
+    while let Ok(first) = queue.recv() {
+        let mut next = Some(first);
+        // Takes what is there, then lets the store catch up and tells how far it came.
+        while let Some(job) = next {
+            match job {
+                Job::Chunk { arrival, bytes, role, window_ms } => {
+                    let projected = applier.chunk(arrival, bytes, role, window_ms)?;
+                    if !matches!(projected.placed, Placed::Applied | Placed::Contained) {
+                        tracing::error!(?arrival, placed = ?projected.placed, "a durable chunk does not fit the tables");
+                    }
+                    reached = reached.max(arrival);
+                }
+                Job::Other { arrival } => {
+                    applier.hand_over(Vec::new(), arrival)?;
+                    reached = reached.max(arrival);
+                }
+                Job::Remember(write) => applier.hand_over(vec![write], reached)?,
+                Job::Stop => {
+                    applier.settle()?;
+                    told.send_replace(reached);
+                    return Ok(());
+                }
+            }
+            next = if applier.is_far_ahead() { None } else { queue.try_recv().ok() };
+        }
+        applier.settle()?;
+        told.send_replace(reached);
+    }
+    Ok(())
+}

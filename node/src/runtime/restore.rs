@@ -1,0 +1,152 @@
+//! From what the disk holds to what the core starts from: the tables catch up with the journal, then both are read.
+
+use std::collections::BTreeMap;
+
+use swabmesh_protocol::chunk::SealedChunk;
+use swabmesh_protocol::fact::{Fact, Role};
+use swabmesh_protocol::id::{Epoch, NodeKey};
+use swabmesh_protocol::io::Arrival;
+use swabmesh_protocol::policy::Policy;
+use swabmesh_protocol::project;
+use swabmesh_protocol::replica::{Identity, Signed};
+use swabmesh_protocol::restore::{self, Found, Frame, Skipped};
+use swabmesh_protocol::roster::Roster;
+use swabmesh_protocol::time::MS_PER_S;
+
+use super::StartError;
+use super::indexer::{Applier, ApplyError};
+use super::tables::{Tables, arrival};
+use crate::store::error::StoreError;
+use crate::store::frame;
+use crate::store::recovery::IndexFound;
+use crate::store::{Opened, Store};
+
+/// What a node starts from.
+pub(super) struct Restored {
+    /// For the core.
+    pub(super) found: Found,
+    /// Chunks of the journal that do not continue what the tables hold: offered again when what lies before them came.
+    pub(super) stranded: Vec<Vec<u8>>,
+}
+
+/// The lifetime of the store to go on in: a new one when own entries may be missing, so that no number is used twice
+/// (rule N5). The old feed stays as it is, and comes back from peers.
+pub(super) fn epoch(opened: &Opened, drawn: u64) -> Result<Epoch, StoreError> {
+    let recovery = &opened.recovery;
+    let own_entries_may_be_missing =
+        matches!(recovery.index, IndexFound::Rebuilt { .. }) || !recovery.missing.is_empty();
+    if !own_entries_may_be_missing {
+        return Ok(Epoch(opened.epoch));
+    }
+    tracing::warn!(missing = ?recovery.missing, "entries were lost with the damage: going on in a new epoch");
+    opened.store.renew_epoch(drawn)?;
+    Ok(Epoch(drawn))
+}
+
+/// Applies what the journal holds and the tables do not, then reads both.
+pub(super) fn restore(
+    store: &Store,
+    tables: &Tables,
+    applier: &mut Applier,
+    identity: &Identity,
+    signed: Signed,
+) -> Result<Restored, StartError> {
+    catch_up(store, tables, applier, identity, &signed)?;
+    let mut stranded = Vec::new();
+    let mut failed = None;
+    let frames = store.frames(frame::Arrival::NONE).map_while(|frame| {
+        frame.map(|frame| (arrival(frame.arrival), frame.payload)).map_err(|error| failed = Some(error)).ok()
+    });
+    let found = restore::held(identity, signed, tables, frames)?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    for (at, why) in &found.skipped {
+        tracing::warn!(arrival = at.0, %why, "{why}");
+        if *why == Skipped::Gap
+            && let Some(frame) = store.frames(frame::Arrival(at.0)).next()
+        {
+            stranded.push(frame?.payload);
+        }
+    }
+    Ok(Restored { found, stranded })
+}
+
+fn catch_up(
+    store: &Store,
+    tables: &Tables,
+    applier: &mut Applier,
+    identity: &Identity,
+    signed: &Signed,
+) -> Result<(), StartError> {
+    let through = project::indexed(tables)?;
+    let roles = roles(store, tables, identity, signed)?;
+    let policy = Policy::open(&signed.policy, &identity.root).unwrap_or_default();
+    let window_ms = policy.duplicate_window_s.saturating_mul(MS_PER_S);
+    for frame in store.frames(frame::Arrival(through.0).next()) {
+        let frame = frame?;
+        let at = arrival(frame.arrival);
+        match restore::frame(frame.payload, identity) {
+            Some(Frame::Certificate(node, bytes)) => applier.hand_over(vec![restore::kept(&node, bytes)], at)?,
+            Some(Frame::Chunk(sealed)) => {
+                let role = roles.get(&sealed.header().writer).copied();
+                applier.chunk(at, sealed.into_bytes(), role, window_ms).map(drop).or_else(unless_unreadable)?;
+            }
+            None => applier.hand_over(Vec::new(), at)?,
+        }
+    }
+    applier.settle()?;
+    Ok(())
+}
+
+/// A chunk that does not read stays in the journal and is told of; everything else stops the start.
+fn unless_unreadable(error: ApplyError) -> Result<(), StartError> {
+    match error {
+        ApplyError::Store(error) => Err(error.into()),
+        ApplyError::View(error) => Err(error.into()),
+        ApplyError::Chunk(_) => Ok(()),
+    }
+}
+
+/// Who wrote what: certificates are read before any chunk is applied.
+fn roles(
+    store: &Store,
+    tables: &Tables,
+    identity: &Identity,
+    signed: &Signed,
+) -> Result<BTreeMap<NodeKey, Role>, StartError> {
+    let mut roster = Roster::new(identity.root);
+    let mut certificates = vec![identity.certificate.clone()];
+    certificates.extend(signed.certificates.iter().cloned());
+    certificates.extend(restore::certificates(tables)?);
+    let mut enrolled = |fact: Fact| {
+        if let Fact::Enrolled(fact) = fact {
+            certificates.push(fact.certificate.into());
+        }
+    };
+    project::control(tables)?.into_iter().for_each(|(_, fact)| enrolled(fact));
+    let mut met = Vec::new();
+    for frame in store.frames(frame::Arrival::NONE) {
+        match restore::frame(frame?.payload, identity) {
+            Some(Frame::Certificate(_, bytes)) => met.push(bytes),
+            Some(Frame::Chunk(sealed)) => facts(&sealed).into_iter().for_each(&mut enrolled),
+            None => {}
+        }
+    }
+    certificates.extend(met);
+    for certificate in &certificates {
+        // One the root did not sign gives nobody a role.
+        let _ = roster.enrol(certificate);
+    }
+    Ok(roster.certificates().map(|certificate| (certificate.node, certificate.role)).collect())
+}
+
+fn facts(sealed: &SealedChunk) -> Vec<Fact> {
+    let entries = sealed.reopen().map(|chunk| chunk.entries).unwrap_or_default();
+    entries.iter().filter_map(|entry| Fact::from_bytes(&entry.fact).ok()).collect()
+}
+
+/// The newest frame that the tables reflect.
+pub(super) fn reflected(tables: &Tables, store: &Store) -> Result<Arrival, StartError> {
+    Ok(project::indexed(tables)?.max(arrival(store.health().indexed_through)))
+}

@@ -1,0 +1,42 @@
+//! What a running node says of itself.
+
+use serde::Serialize;
+use swabmesh_protocol::fact::SealKey;
+use swabmesh_protocol::replica::Status;
+
+use super::Counters;
+
+/// A node's state at one moment: the core's, the store's, the network's.
+#[derive(Debug, Clone, Serialize)]
+pub struct Snapshot {
+    /// The core's.
+    #[serde(flatten)]
+    pub core: Status,
+    /// Addresses this node can be dialled at.
+    pub listening: Vec<String>,
+    /// Counters by name.
+    pub counters: Counters,
+    /// The disk.
+    pub disk: Disk,
+}
+
+/// How the disk is doing.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Disk {
+    /// Bytes free; absent if the system does not say.
+    pub free_bytes: Option<u64>,
+    /// Bytes that must stay free.
+    pub floor_bytes: u64,
+    /// Bytes of the journal.
+    pub journal_bytes: u64,
+    /// Why registrations are refused at the moment.
+    pub trouble: Option<String>,
+}
+
+impl Snapshot {
+    /// The key that details are sealed to.
+    #[must_use]
+    pub const fn seal_key(&self) -> Option<&SealKey> {
+        self.core.seal_key.as_ref()
+    }
+}

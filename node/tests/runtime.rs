@@ -1,0 +1,186 @@
+//! Whole nodes in one process: real stores, real connections over loopback.
+
+use std::path::Path;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use swabmesh_node::network::NetworkTimes;
+use swabmesh_node::runtime::{NodeHandle, Setup};
+use swabmesh_node::store::options::StoreOptions;
+use swabmesh_protocol::certificate::Certificate;
+use swabmesh_protocol::code::{Kind, OfKind};
+use swabmesh_protocol::command::{Command, Issue, Presented, Refusal, Register, Reply, Verdict as Judged};
+use swabmesh_protocol::cose::Algorithm;
+use swabmesh_protocol::entry::node_key;
+use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::id::{Lane, Person};
+use swabmesh_protocol::policy::Policy;
+use swabmesh_protocol::replica::Signed;
+use swabmesh_protocol::text::Text;
+use swabmesh_protocol::trust::{IssuerKey, TrustList};
+use swabmesh_protocol::verify::Verdict;
+
+struct City {
+    root: SigningKey,
+    issuer: SigningKey,
+}
+
+fn key(number: u8) -> SigningKey {
+    SigningKey::from_bytes(&[number; 32])
+}
+
+impl City {
+    fn new() -> Self {
+        Self { root: key(1), issuer: key(2) }
+    }
+
+    fn certificate(&self, key: &SigningKey, role: Role, name: &str, lane: u16) -> Vec<u8> {
+        let (node, name) = (node_key(key), Text::new(name).unwrap());
+        Certificate { node, role, name, lane: Lane(lane), serial: 1, from: 0, until: u64::MAX >> 1 }.sign(&self.root)
+    }
+
+    fn setup(&self, dir: &Path, key: SigningKey, role: Role, name: &str, lane: u16, authority: &[String]) -> Setup {
+        let trust = TrustList::new(1, vec![IssuerKey::new(self.issuer.verifying_key())]);
+        let policy = Policy { version: 1, receipt_interval_ms: 200, ..Policy::default() };
+        Setup {
+            store: dir.to_owned(),
+            store_options: StoreOptions::new(u64::from(key.to_bytes()[0])),
+            certificate: self.certificate(&key, role, name, lane),
+            root: self.root.verifying_key(),
+            signed: Signed {
+                certificates: Vec::new(),
+                trust: trust.sign(&self.root, Algorithm::EdDsa).unwrap(),
+                policy: policy.sign(&self.root, Algorithm::EdDsa).unwrap(),
+            },
+            issuer: (role == Role::Authority).then(|| self.issuer.clone()),
+            key,
+            listen: vec!["127.0.0.1:0".to_owned()],
+            peers: Vec::new(),
+            authority: authority.to_vec(),
+            mdns: false,
+            times: NetworkTimes::default(),
+        }
+    }
+}
+
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> Result<(), String>) {
+    let mut last = String::new();
+    for _ in 0..200 {
+        match holds().await {
+            Ok(()) => return,
+            Err(seen) => last = seen,
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{what}: not within 10 s; last seen: {last}");
+}
+
+async fn address(node: &NodeHandle) -> String {
+    let mut found = None;
+    eventually("an address", async || {
+        found = node.snapshot().listening.first().cloned();
+        found.as_ref().map(|_| ()).ok_or_else(|| "none".to_owned())
+    })
+    .await;
+    found.unwrap()
+}
+
+async fn issue(authority: &NodeHandle, person: u8) -> String {
+    let command = Issue {
+        person: Person([person; 16]),
+        name: "张*三".to_owned(),
+        document: 1,
+        last_four: "002X".to_owned(),
+        of_kind: OfKind::Static,
+    };
+    match authority.command(Command::Issue(Box::new(command))).await.unwrap() {
+        Reply::Issued { text, .. } => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn open(site: &NodeHandle, tube: &str) {
+    let command = Command::Open { tube: tube.parse().unwrap(), pool: 10, operator: Text::new("op1").unwrap() };
+    site.command(command).await.unwrap();
+}
+
+async fn register(site: &NodeHandle, tube: &str, code: &str, reason: Option<&str>) -> Result<Judged, Refusal> {
+    let command = Register {
+        tube: tube.parse().unwrap(),
+        presented: Presented::Code(code.to_owned()),
+        operator: Text::new("op1").unwrap(),
+        reason: reason.map(|reason| Text::new(reason).unwrap()),
+    };
+    match site.command(Command::Register(Box::new(command))).await? {
+        Reply::Verdict(verdict) => Ok(*verdict),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_at_a_site_is_receipted_by_the_authority() {
+    let city = City::new();
+    let dirs = tempfile::tempdir().unwrap();
+    let setup = city.setup(&dirs.path().join("a"), key(10), Role::Authority, "Authority", 0, &[]);
+    let authority = NodeHandle::start(setup).await.unwrap();
+    let at = [address(&authority).await];
+    let setup = city.setup(&dirs.path().join("s"), key(20), Role::Site, "Gate 3", 7, &at);
+    let site = NodeHandle::start(setup).await.unwrap();
+
+    let code = issue(&authority, 1).await;
+    eventually("the status list at the site", async || {
+        let lists = site.snapshot().core.lists.clone();
+        if lists.is_empty() { Err(format!("{:?}", site.snapshot())) } else { Ok(()) }
+    })
+    .await;
+    open(&site, "T1").await;
+    let verdict = register(&site, "T1", &code, None).await.unwrap();
+    assert_eq!((verdict.verdict, verdict.reason.as_str(), verdict.count), (Verdict::Green, "ok", 1));
+    assert!(verdict.registration.is_some());
+    let again = register(&site, "T1", &code, None).await.unwrap();
+    assert_eq!((again.verdict, again.needs_reason, again.registration), (Verdict::Amber, true, None));
+    let reasoned = register(&site, "T1", &code, Some("swab fell down")).await.unwrap();
+    assert_eq!((reasoned.verdict, reasoned.count), (Verdict::Amber, 2));
+
+    eventually("the receipt", async || {
+        let own = site.snapshot().core.own;
+        if own.at_authority == 2 { Ok(()) } else { Err(format!("{own:?}, authority: {:?}", authority.snapshot().core)) }
+    })
+    .await;
+    eventually("equal roots", async || {
+        let peers = site.snapshot().core.peers.clone();
+        if peers.iter().any(|peer| peer.in_sync_since.is_some()) { Ok(()) } else { Err(format!("{peers:?}")) }
+    })
+    .await;
+    let command = Command::Revoke { person: Person([1; 16]), kind: Kind::Static, reason: Text::new("lost").unwrap() };
+    authority.command(command).await.unwrap();
+    eventually("the revocation at the site", async || {
+        let verdict = register(&site, "T1", &code, None).await.unwrap();
+        if verdict.reason == "revoked" { Ok(()) } else { Err(format!("{verdict:?}")) }
+    })
+    .await;
+    site.stop().await;
+    authority.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_started_again_goes_on_where_it_stopped() {
+    let city = City::new();
+    let dirs = tempfile::tempdir().unwrap();
+    let authority_dir = dirs.path().join("a");
+    let authority =
+        NodeHandle::start(city.setup(&authority_dir, key(10), Role::Authority, "Authority", 0, &[])).await.unwrap();
+    let code = issue(&authority, 1).await;
+    authority.stop().await;
+    let site_dir = dirs.path().join("s");
+    let site = NodeHandle::start(city.setup(&site_dir, key(20), Role::Site, "Gate 3", 7, &[])).await.unwrap();
+    open(&site, "T1").await;
+    let first = register(&site, "T1", &code, None).await.unwrap();
+    assert_eq!((first.verdict, first.reason.as_str()), (Verdict::Amber, "list-missing"));
+    site.stop().await;
+    let site = NodeHandle::start(city.setup(&site_dir, key(20), Role::Site, "Gate 3", 7, &[])).await.unwrap();
+    assert_eq!(site.snapshot().core.own.only_here, 1);
+    let again = register(&site, "T1", &code, None).await.unwrap();
+    assert_eq!(again.earlier.first().map(|earlier| earlier.registration), first.registration);
+    site.stop().await;
+}

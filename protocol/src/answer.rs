@@ -1,0 +1,30 @@
+//! Answers the core's questions from the tables.
+
+use crate::io::{Answer, Query};
+use crate::limits::PRIOR_MAX;
+use crate::project;
+use crate::view::{View, ViewError};
+
+/// Reads what a query asks for.
+pub fn answer<V: View>(view: &V, query: &Query) -> Answer {
+    read(view, query).unwrap_or(Answer::Failed)
+}
+
+fn read<V: View>(view: &V, query: &Query) -> Result<Answer, ViewError> {
+    // Read first: what arrives while the rest is read is then told twice rather than not at all.
+    let through = project::indexed(view)?;
+    Ok(match query {
+        Query::Range { feed, from, bytes_max } => Answer::Range(
+            project::read_range(view, feed, *from, *bytes_max)?.map(crate::chunk::SealedChunk::into_bytes),
+        ),
+        Query::Desk { person, subjects } => {
+            let prior = match person {
+                Some((person, since)) => project::prior(view, person, *since, PRIOR_MAX)?,
+                None => Vec::new(),
+            };
+            let documents = subjects.iter().map(|subject| project::document_facts(view, subject));
+            Answer::Desk { through, prior, documents: documents.collect::<Result<_, _>>()? }
+        }
+        Query::Registry { person } => Answer::Registry { through, issued: project::issued(view, person)? },
+    })
+}
