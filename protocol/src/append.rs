@@ -47,6 +47,15 @@ pub struct Finished {
     pub entries: Vec<(EntryId, Option<RequestId>)>,
 }
 
+/// What was queued for a lane and will not be written.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// The commands that asked for it.
+    pub commands: Vec<RequestId>,
+    /// The facts, oldest first.
+    pub facts: Vec<Fact>,
+}
+
 /// This node's own feeds, one a lane, all of one epoch.
 #[derive(Debug)]
 pub struct Append {
@@ -149,12 +158,15 @@ impl Append {
     }
 
     /// The group of a lane is not on disk, and nothing behind it will be: their numbers are free again.
-    pub fn failed(&mut self, lane: Lane) -> Vec<RequestId> {
-        let Some(feed) = self.feeds.get_mut(&lane) else { return Vec::new() };
-        self.recent.retain(|recent| recent.lane != lane || recent.arrival.is_some());
+    pub fn failed(&mut self, lane: Lane) -> Failed {
+        let mut failed = Failed { commands: Vec::new(), facts: Vec::new() };
+        let Some(feed) = self.feeds.get_mut(&lane) else { return failed };
+        let gone = self.recent.extract_if(.., |recent| recent.lane == lane && recent.arrival.is_none());
+        failed.facts = gone.map(|recent| recent.fact.fact).collect();
         let writing = std::mem::take(&mut feed.writing);
         let waiting = std::mem::take(&mut feed.waiting).into_iter().map(|staged| staged.for_command);
-        writing.into_iter().chain(waiting).flatten().collect()
+        failed.commands = writing.into_iter().chain(waiting).flatten().collect();
+        failed
     }
 
     /// The tables show everything up to here.
@@ -203,7 +215,8 @@ mod tests {
         append.stage(Wall(5), Lane(1), fact(), Some(RequestId(1)));
         let failed = append.next_group().unwrap();
         append.stage(Wall(5), Lane(1), fact(), Some(RequestId(2)));
-        assert_eq!(append.failed(Lane(1)), [RequestId(1), RequestId(2)]);
+        let both = Failed { commands: vec![RequestId(1), RequestId(2)], facts: vec![fact(), fact()] };
+        assert_eq!(append.failed(Lane(1)), both);
         assert_eq!(append.recent(Arrival(0)).count(), 0);
         append.stage(Wall(6), Lane(1), fact(), None);
         assert_eq!(append.next_group().unwrap().first(), failed.first());

@@ -359,7 +359,7 @@ impl Exchange {
     /// A feed is durable here up to `seq`; `from` sent it and is told so.
     pub fn durable(&mut self, now: Now, from: Option<LinkId>, feed: FeedShort, lane: Lane, seq: SeqNo) {
         if let Some(link) = from.filter(|link| self.is_open(*link)) {
-            self.out.push(Out::Send(link, Frame::Ack(vec![Held { feed, seq }])));
+            self.acknowledge(link, feed, seq);
             self.sent_by.insert(feed, link);
         } else {
             self.sent_by.remove(&feed);
@@ -377,6 +377,13 @@ impl Exchange {
             links.into_iter().for_each(|link| self.ask(now, link));
         }
         emptied.into_iter().for_each(|link| self.settle(now, link));
+    }
+
+    /// Tells a peer that sent a feed that it is durable here up to `seq`.
+    pub fn acknowledge(&mut self, link: LinkId, feed: FeedShort, seq: SeqNo) {
+        if self.is_open(link) {
+            self.out.push(Out::Send(link, Frame::Ack(vec![Held { feed, seq }])));
+        }
     }
 
     fn satisfied(&self, link: LinkId, feed: FeedShort) -> bool {

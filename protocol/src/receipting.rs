@@ -20,7 +20,8 @@ pub struct Receipting {
 impl Receipting {
     /// A feed of another node is durable here up to `seq`.
     pub fn durable(&mut self, now: Mono, lane: Lane, feed: FeedId, seq: SeqNo) {
-        self.grown.entry(lane).or_default().insert(feed, seq);
+        let grown = self.grown.entry(lane).or_default().entry(feed).or_default();
+        *grown = (*grown).max(seq);
         self.due = self.due.or(Some(self.not_before.max(now)));
     }
 

@@ -74,6 +74,8 @@ pub struct Held {
     pub control: Vec<Fact>,
     /// Documents of the root that came with the enrolment: trust list, policy, certificates.
     pub signed: Signed,
+    /// Up to where the authority's receipts in the tables say that it holds each feed.
+    pub receipts: BTreeMap<FeedId, SeqNo>,
     /// How far peers' arrival orders were seen.
     pub cursors: BTreeMap<NodeKey, (Epoch, u64)>,
     /// Own chunks the authority has not signed for: feed, last number, registrations in it, arrival.
@@ -119,7 +121,8 @@ pub enum RestoreError {
 #[derive(Debug)]
 struct Writing {
     chunk: OpenedChunk,
-    from: Option<LinkId>,
+    /// Who sent it; more than one if another sent the same before it was on disk. Each is told when it is.
+    from: Vec<LinkId>,
 }
 
 /// A question to the store: what the answer is for, and what the tables reflected when it was asked.
@@ -239,10 +242,23 @@ impl Replica {
             sign_at: Some(Mono::default()),
             outputs: VecDeque::new(),
         };
+        replica.control.receipts = held.receipts;
         for fact in &held.control {
             replica.take_effect(fact);
         }
+        replica.owe_receipts();
         Ok(replica)
+    }
+
+    /// What arrived before a restart and was not signed for is signed for now.
+    fn owe_receipts(&mut self) {
+        let Some(receipting) = &mut self.receipting else { return };
+        for (feed, head) in self.tips.durable.heads() {
+            let receipted = self.control.receipts.get(feed).copied().unwrap_or_default();
+            if head.header.writer != self.own.node && head.seq > receipted {
+                receipting.durable(Mono::default(), head.header.lane, *feed, head.seq);
+            }
+        }
     }
 
     /// Takes one input. Drain [`Replica::next_output`] before the next.
@@ -379,7 +395,7 @@ impl Replica {
 
     /// A chunk of somebody's feed, from a peer or from a bundle.
     fn merge(&mut self, now: Now, link: Option<LinkId>, peer: NodeKey, sealed: SealedChunk) {
-        let header = *sealed.header();
+        let (header, last) = (*sealed.header(), sealed.last());
         let id = header.id();
         let standing = self.control.roster.standing(&header.writer, &id);
         let examined = if self.lanes.contains(header.lane) {
@@ -396,8 +412,8 @@ impl Replica {
                 self.persist(chunk, sealed, link);
             }
             Err(MergeRefusal::Known) => {
-                if let (Some(link), Some(head)) = (link, self.tips.durable.get(&id).copied()) {
-                    self.exchange.durable(now, Some(link), id.short(), header.lane, head.seq);
+                if let Some(link) = link {
+                    self.known(now, link, id, header.lane, last);
                 }
             }
             Err(MergeRefusal::UnknownWriter) if self.parked.hold(link, peer, sealed) => {}
@@ -416,6 +432,15 @@ impl Replica {
         }
     }
 
+    /// A peer sent what is held, or what is on its way to the disk: it is told as soon as that is durable.
+    fn known(&mut self, now: Now, link: LinkId, id: FeedId, lane: Lane, last: SeqNo) {
+        let covers = |writing: &&mut Writing| writing.chunk.header.id() == id && writing.chunk.checkpoint.seq >= last;
+        match self.tips.durable.get(&id).filter(|head| head.seq >= last).copied() {
+            Some(head) => self.exchange.durable(now, Some(link), id.short(), lane, head.seq),
+            None => self.writing.values_mut().find(covers).into_iter().for_each(|writing| writing.from.push(link)),
+        }
+    }
+
     fn unpark(&mut self, now: Now, writer: NodeKey) {
         for (link, peer, sealed) in self.parked.release(&writer) {
             self.merge(now, link, peer, sealed);
@@ -426,7 +451,7 @@ impl Replica {
         let request = self.request();
         let own = self.append.is_own(&chunk.header);
         self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own });
-        self.writing.insert(request, Writing { chunk, from });
+        self.writing.insert(request, Writing { chunk, from: from.into_iter().collect() });
     }
 
     fn write_groups(&mut self) {
@@ -441,12 +466,19 @@ impl Replica {
         let Some(Writing { chunk, from }) = self.writing.remove(&request) else { return };
         let id = chunk.header.id();
         match result {
-            Ok(arrival) => self.durable(now, &chunk, id, from, arrival),
-            Err(error) => self.not_durable(now, &chunk.header, id, from, error),
+            // What came before it is not on disk: then neither is this, for anybody who reads the log.
+            Ok(_) if !self.follows_durable(&chunk, &id) => self.not_durable(now, &chunk.header, id, &from, PersistError::Failed),
+            Ok(arrival) => self.durable(now, &chunk, id, &from, arrival),
+            Err(error) => self.not_durable(now, &chunk.header, id, &from, error),
         }
     }
 
-    fn durable(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId, from: Option<LinkId>, arrival: Arrival) {
+    fn follows_durable(&self, chunk: &OpenedChunk, id: &FeedId) -> bool {
+        let height = self.tips.durable.get(id).map_or(SeqNo(0), |head| head.seq);
+        chunk.first() <= height.next()
+    }
+
+    fn durable(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId, from: &[LinkId], arrival: Arrival) {
         let (seq, hash) = (chunk.checkpoint.seq, chunk.checkpoint.head);
         if self.tips.ahead.get(&id).is_some_and(|(ahead, _)| *ahead <= seq) {
             self.tips.ahead.remove(&id);
@@ -455,7 +487,8 @@ impl Replica {
         let signature = chunk.checkpoint.signature;
         self.tips.durable.set(Head { header: chunk.header, seq, hash, stamp, signature, arrival });
         if chunk.header.lane != Lane::PRIVATE {
-            self.exchange.durable(now, from, id.short(), chunk.header.lane, seq);
+            self.exchange.durable(now, from.first().copied(), id.short(), chunk.header.lane, seq);
+            from.iter().skip(1).for_each(|link| self.exchange.acknowledge(*link, id.short(), seq));
         }
         if self.append.is_own(&chunk.header) {
             self.count_copies(chunk, id, arrival);
@@ -526,14 +559,26 @@ impl Replica {
         effect
     }
 
-    fn not_durable(&mut self, now: Now, header: &FeedHeader, id: FeedId, from: Option<LinkId>, error: PersistError) {
+    fn not_durable(&mut self, now: Now, header: &FeedHeader, id: FeedId, from: &[LinkId], error: PersistError) {
         self.tips.ahead.remove(&id);
         if self.append.is_own(header) {
             let failed = self.append.failed(header.lane);
-            self.fail(&failed, error);
-        } else if let Some(link) = from {
-            self.outputs.push_back(Output::Close { link, reason: CloseReason::OurDisk });
-            self.exchange.disconnected(now, link);
+            failed.facts.iter().for_each(|fact| self.take_back(now, header.lane, fact));
+            self.fail(&failed.commands, error);
+        }
+        for link in from {
+            self.outputs.push_back(Output::Close { link: *link, reason: CloseReason::OurDisk });
+            self.exchange.disconnected(now, *link);
+        }
+    }
+
+    /// A fact of ours that never was: what was counted on it is counted again when it is.
+    fn take_back(&mut self, now: Now, lane: Lane, fact: &Fact) {
+        if let (Fact::Receipt(receipt), Some(receipting)) = (fact, &mut self.receipting) {
+            receipt.marks.iter().for_each(|mark| receipting.durable(now.mono, lane, mark.feed, mark.seq));
+        }
+        if let (Fact::Issued(_), Some(issuer)) = (fact, &mut self.issuer) {
+            issuer.take_back();
         }
     }
 

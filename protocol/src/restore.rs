@@ -121,7 +121,7 @@ pub fn held<V: View>(
         match frame(bytes, identity) {
             Some(Frame::Certificate(_, bytes)) => reading.certificate(bytes),
             Some(Frame::Chunk(sealed)) => match sealed.reopen() {
-                Ok(chunk) => reading.chunk(view, arrival, &chunk)?,
+                Ok(chunk) => reading.chunk(arrival, &chunk),
                 Err(_) => reading.found.skipped.push((arrival, Skipped::Unreadable)),
             },
             None => reading.found.skipped.push((arrival, Skipped::Unreadable)),
@@ -152,14 +152,14 @@ impl Reading {
         signed.certificates.extend(certificates(view)?);
         let mut roster = Roster::new(identity.root);
         let control: Vec<Fact> = project::control(view)?.into_iter().map(|(_, fact)| fact).collect();
-        let enrolled = control.iter().filter_map(|fact| match fact {
-            Fact::Enrolled(enrolled) => Some(enrolled.certificate.as_slice()),
-            _ => None,
-        });
-        let own = std::iter::once(identity.certificate.as_slice());
-        for certificate in own.chain(enrolled).chain(signed.certificates.iter().map(Vec::as_slice)) {
-            // One the root did not sign takes no part.
-            let _ = roster.enrol(certificate);
+        // A certificate that the root did not sign takes no part.
+        let mut enrol = |certificate: &[u8]| drop(roster.enrol(certificate));
+        enrol(&identity.certificate);
+        signed.certificates.iter().for_each(|certificate| enrol(certificate));
+        for fact in &control {
+            if let Fact::Enrolled(enrolled) = fact {
+                enrol(&enrolled.certificate);
+            }
         }
         let mut reading =
             Self { found: Found::default(), own: node_key(&identity.key), roster, feeds: BTreeMap::new() };
@@ -180,7 +180,11 @@ impl Reading {
                 signature: checkpoint.signature,
                 arrival: record.arrival,
             });
-            reading.feeds.insert(record.header.id(), Feed { head, counted: record.height });
+            let id = record.header.id();
+            if let Some(mark) = project::receipt_mark(view, &id)? {
+                held.receipts.insert(id, mark);
+            }
+            reading.feeds.insert(id, Feed { head, counted: record.height });
         }
         Ok(reading)
     }
@@ -191,19 +195,19 @@ impl Reading {
         }
     }
 
-    fn chunk<V: View>(&mut self, view: &V, arrival: Arrival, chunk: &OpenedChunk) -> Result<(), ViewError> {
+    fn chunk(&mut self, arrival: Arrival, chunk: &OpenedChunk) {
         let id = chunk.header.id();
         if chunk.header.writer == self.own {
-            self.owed(view, arrival, chunk, id)?;
+            self.owed(arrival, chunk, id);
         }
         let feed = self.feeds.entry(id).or_default();
         let held = feed.head.map_or((SeqNo(0), Hash::ZERO), |head| (head.seq, head.hash));
         if arrival <= self.found.held.indexed || chunk.checkpoint.seq <= held.0 {
-            return Ok(());
+            return;
         }
         if !follows(chunk, held) {
             self.found.skipped.push((arrival, Skipped::Gap));
-            return Ok(());
+            return;
         }
         let stamp = chunk.entries.last().map(|entry| entry.stamp).unwrap_or_default();
         let (seq, hash, signature) = (chunk.checkpoint.seq, chunk.checkpoint.head, chunk.checkpoint.signature);
@@ -212,18 +216,16 @@ impl Reading {
         for entry in chunk.entries.iter().filter(|entry| entry.seq > held.0) {
             self.learn(chunk, entry, counted);
         }
-        Ok(())
     }
 
     /// An own chunk above the authority's receipt.
-    fn owed<V: View>(&mut self, view: &V, arrival: Arrival, chunk: &OpenedChunk, id: FeedId) -> Result<(), ViewError> {
-        let receipted = project::receipt_mark(view, &id)?.unwrap_or_default();
+    fn owed(&mut self, arrival: Arrival, chunk: &OpenedChunk, id: FeedId) {
+        let receipted = self.found.held.receipts.get(&id).copied().unwrap_or_default();
         // The private lane never travels, and the authority's own disk is its own receipt.
         if chunk.checkpoint.seq > receipted && self.roster.role(&self.own) != Some(Role::Authority) {
             let registrations = facts(&chunk.entries).filter(|fact| matches!(fact, Fact::Registered(_))).count();
             self.found.held.unreceipted.push((id, chunk.checkpoint.seq, registrations as u64, arrival));
         }
-        Ok(())
     }
 
     /// What an entry that the tables do not reflect says; `counted`: up to here they do.

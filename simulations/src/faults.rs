@@ -23,6 +23,8 @@ pub(crate) enum FaultEvent {
     Flap(NodeId, NodeId, Way, Again),
     Reset(NodeId, NodeId, Again),
     Clog(NodeId, NodeId, Again),
+    FullDisk(NodeId, Again),
+    RoomAgain(NodeId),
     Clock(NodeId, ClockFault),
 }
 
@@ -145,6 +147,13 @@ impl World {
                     self.schedule(at, Event::Fault(FaultEvent::Clog(one, other, again)));
                 }
             }
+            Fault::FullDisk { nodes, every_s, for_s_max } => {
+                let again = Again { every_ms: every_s * 1_000, for_ms_max: for_s_max * 1_000 };
+                for id in self.city.select(&nodes)? {
+                    let at = self.around(again.every_ms);
+                    self.schedule(at, Event::Fault(FaultEvent::FullDisk(id, again)));
+                }
+            }
             Fault::Clock { nodes, at_min, jump_s_max, drift_ppm_max, frozen } => {
                 for id in self.city.select(&nodes)? {
                     let fault = ClockFault { jump_s_max, drift_ppm_max, frozen };
@@ -218,9 +227,24 @@ impl World {
                 let next = self.around(again.every_ms);
                 self.schedule(next, Event::Fault(FaultEvent::Clog(one, other, again)));
             }
+            FaultEvent::FullDisk(id, again) => {
+                let back = self.at.after_ms(self.faults.chance.between(1, again.for_ms_max));
+                self.line(id, format_args!("disk full"));
+                self.set_full(id, true);
+                self.schedule(back, Event::Fault(FaultEvent::RoomAgain(id)));
+                let next = self.around(again.every_ms).max(back);
+                self.schedule(next, Event::Fault(FaultEvent::FullDisk(id, again)));
+            }
+            FaultEvent::RoomAgain(id) => self.set_full(id, false),
             FaultEvent::Clock(id, fault) => self.set_clock(id, fault),
         }
         Ok(())
+    }
+
+    fn set_full(&mut self, id: NodeId, full: bool) {
+        if let Some(node) = self.node_mut(id) {
+            node.disk.full = full;
+        }
     }
 
     fn set_clock(&mut self, id: NodeId, fault: ClockFault) {

@@ -19,12 +19,13 @@ pub enum ScenarioError {
     Selector(String),
 }
 
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 6] = [
     ("clinic-day", include_str!("../scenarios/clinic-day.toml")),
     ("district-cut", include_str!("../scenarios/district-cut.toml")),
     ("authority-down-6h", include_str!("../scenarios/authority-down-6h.toml")),
     ("flapping-uplink", include_str!("../scenarios/flapping-uplink.toml")),
     ("power-cuts", include_str!("../scenarios/power-cuts.toml")),
+    ("rush", include_str!("../scenarios/rush.toml")),
 ];
 
 /// The names of the scenarios built in, separated by commas.
@@ -83,8 +84,14 @@ pub struct City {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Day {
-    /// Mean wait between two people at one site. Milliseconds.
+    /// Operators of one site, each with tubes of their own.
+    pub operators: usize,
+    /// When nobody new comes any more: with everything healed if absent. Minutes.
+    pub closes_min: Option<u64>,
+    /// Mean wait between two people of one operator. Milliseconds.
     pub person_every_ms: u64,
+    /// Time between two steps of one operator. Milliseconds.
+    pub step_ms: u64,
     /// Residents with a code, for each site; when all have come, the rest comes with documents.
     pub codes_per_site: usize,
     /// People per tube: 1, 5, 10 or 20.
@@ -262,6 +269,15 @@ pub enum Fault {
         /// Longest clog.
         for_s_max: u64,
     },
+    /// Disks take some writes and refuse others now and then, as a disk that is nearly full does.
+    FullDisk {
+        /// Which.
+        nodes: String,
+        /// Mean time between two such times of one node.
+        every_s: u64,
+        /// Longest time.
+        for_s_max: u64,
+    },
     /// Clocks are set wrong.
     Clock {
         /// Whose.
@@ -330,7 +346,10 @@ impl Default for City {
 impl Default for Day {
     fn default() -> Self {
         Self {
+            operators: 1,
+            closes_min: None,
             person_every_ms: 20_000,
+            step_ms: 1_500,
             codes_per_site: 200,
             pool: 10,
             by_document: 200,

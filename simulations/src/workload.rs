@@ -1,6 +1,6 @@
 //! A day of testing: what people at desks, in laboratories and at the authority do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use swabmesh_protocol::command::{Command, Refusal, Reply};
 use swabmesh_protocol::fact::{Operator, Role};
@@ -29,8 +29,8 @@ const RETRY_MS: u64 = 5_000;
 /// Work that waits for its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
-    /// The desk of a site goes on.
-    Desk(NodeId),
+    /// An operator of a site goes on.
+    Desk(NodeId, usize),
     /// A box is at a laboratory's door.
     Box(NodeId, Barcode),
     /// A laboratory reads a tube.
@@ -103,16 +103,17 @@ struct Town {
     labs: Vec<NodeId>,
     tally: Tally,
     acts: Vec<Act>,
-    asked: BTreeSet<(NodeId, RequestId)>,
+    /// Who waits for an answer: at a site, which operator.
+    asked: BTreeMap<(NodeId, RequestId), usize>,
     requests: u64,
     closing: bool,
 }
 
 impl Town {
-    fn ask(&mut self, node: NodeId, command: Command) -> RequestId {
+    fn ask(&mut self, node: NodeId, operator: usize, command: Command) -> RequestId {
         self.requests += 1;
         let request = RequestId(self.requests);
-        self.asked.insert((node, request));
+        self.asked.insert((node, request), operator);
         self.acts.push(Act::Ask(node, request, Box::new(command)));
         request
     }
@@ -137,7 +138,7 @@ impl Town {
 #[derive(Debug)]
 pub struct Workload {
     town: Town,
-    desks: BTreeMap<NodeId, Desk>,
+    desks: BTreeMap<(NodeId, usize), Desk>,
     laboratories: BTreeMap<NodeId, Laboratory>,
     office: Office,
 }
@@ -160,7 +161,10 @@ impl Workload {
     #[must_use]
     pub fn new(scenario: &Scenario, city: &City, seed: u64) -> Self {
         let coded = scenario.day.codes_per_site * scenario.city.sites;
-        let desks = city.of_role(Role::Site).map(|site| (site, Desk::new(site, city.name(site)))).collect();
+        let operators = scenario.day.operators;
+        let of_site = |site| (0..operators).map(move |number| (site, number));
+        let desks = city.of_role(Role::Site).flat_map(of_site);
+        let desks = desks.map(|(site, number)| ((site, number), Desk::new(site, number, city.name(site)))).collect();
         let laboratories = city.of_role(Role::Lab).map(|lab| (lab, Laboratory::new(lab))).collect();
         let office = Office::new(city, coded);
         let town = Town {
@@ -176,15 +180,15 @@ impl Workload {
             labs: city.of_role(Role::Lab).collect(),
             tally: Tally::default(),
             acts: Vec::new(),
-            asked: BTreeSet::new(),
+            asked: BTreeMap::new(),
             requests: 0,
             closing: false,
         };
         let mut workload = Self { town, desks, laboratories, office };
         workload.town.later(At(1), Work::Office);
-        for site in workload.desks.keys() {
+        for (site, number) in workload.desks.keys() {
             let at = At(OPENING_MS + workload.town.chance.around(workload.town.day.person_every_ms));
-            workload.town.acts.push(Act::Later(at, Work::Desk(*site)));
+            workload.town.acts.push(Act::Later(at, Work::Desk(*site, *number)));
         }
         workload
     }
@@ -222,8 +226,8 @@ impl Workload {
             return;
         }
         match work {
-            Work::Desk(site) => {
-                if let Some(desk) = self.desks.get_mut(&site) {
+            Work::Desk(site, number) => {
+                if let Some(desk) = self.desks.get_mut(&(site, number)) {
                     desk.go_on(at, &mut self.town);
                 }
             }
@@ -249,13 +253,11 @@ impl Workload {
         request: RequestId,
         result: &Result<Reply, Refusal>,
     ) -> Option<Forgotten> {
-        if !self.town.asked.remove(&(node, request)) {
-            return None;
-        }
+        let operator = self.town.asked.remove(&(node, request))?;
         self.town.tally.refused += u64::from(result.is_err());
         if node == AUTHORITY {
             self.office.reply(at, request, result, &mut self.town);
-        } else if let Some(desk) = self.desks.get_mut(&node) {
+        } else if let Some(desk) = self.desks.get_mut(&(node, operator)) {
             let forgotten = desk.reply(at, result, &mut self.town);
             return forgotten.map(|what| Forgotten { node, what });
         } else if let Some(laboratory) = self.laboratories.get_mut(&node) {
@@ -267,11 +269,12 @@ impl Workload {
 
     /// A node lost its power: nobody answers what was asked, people ask again.
     pub fn interrupted(&mut self, at: At, node: NodeId) {
-        self.town.asked.retain(|(asked, _)| *asked != node);
+        self.town.asked.retain(|(asked, _), _| *asked != node);
+        for (_, desk) in self.desks.range_mut((node, 0)..=(node, usize::MAX)) {
+            desk.interrupted(at, &mut self.town);
+        }
         if node == AUTHORITY {
             self.office.interrupted(at, &mut self.town);
-        } else if let Some(desk) = self.desks.get_mut(&node) {
-            desk.interrupted(at, &mut self.town);
         } else if let Some(laboratory) = self.laboratories.get_mut(&node) {
             laboratory.interrupted(at, &mut self.town);
         }

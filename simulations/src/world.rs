@@ -244,8 +244,8 @@ impl World {
         if !self.is_life(id, life) {
             return Ok(());
         }
-        let Some(node) = self.node_mut(id) else { return Ok(()) };
-        let answers = node.disk.synced();
+        let Some(node) = self.nodes.get_mut(id.0) else { return Ok(()) };
+        let answers = node.disk.synced(&mut self.disk_chance);
         for (request, arrival) in answers {
             let result = arrival.ok_or(PersistError::Full);
             self.line(id, format_args!("synced {:?}", result.map(|arrival| arrival.0)));
@@ -447,10 +447,13 @@ impl World {
 
     fn work(&mut self, work: Work) {
         let node = match &work {
-            Work::Desk(node) | Work::Box(node, _) | Work::Read(node, _) => *node,
+            Work::Desk(node, _) | Work::Box(node, _) | Work::Read(node, _) => *node,
             Work::Office => AUTHORITY,
         };
         let runs = self.runs(node);
+        if self.scenario.day.closes_min.is_some_and(|minute| self.at.0 >= minute * 60_000) {
+            self.workload.close();
+        }
         self.workload.work(self.at, work, runs);
     }
 
@@ -514,6 +517,7 @@ impl World {
     pub fn heal(&mut self) -> Result<(), Broken> {
         self.line(AUTHORITY, format_args!("healed"));
         self.faults.calm();
+        self.nodes.iter_mut().for_each(|node| node.disk.full = false);
         let later = self.network.heal_all(self.at);
         self.schedule_all(later);
         self.city.ids().try_for_each(|id| self.switch_on(id))?;

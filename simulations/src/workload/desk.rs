@@ -11,8 +11,6 @@ use super::{RETRY_MS, Town, Work, operator};
 use crate::city::NodeId;
 use crate::queue::At;
 
-/// Time between two steps of one operator. Milliseconds.
-const STEP_MS: u64 = 1_500;
 const MINUTE_MS: u64 = 60_000;
 
 /// One thing an operator does.
@@ -28,10 +26,11 @@ enum Step {
     HandOver,
 }
 
-/// One site's desk; one operator, one thing at a time.
+/// One operator of a site, who does one thing at a time.
 #[derive(Debug)]
 pub(super) struct Desk {
     id: NodeId,
+    number: usize,
     name: String,
     steps: VecDeque<Step>,
     doing: Option<Step>,
@@ -46,10 +45,11 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(id: NodeId, name: &str) -> Self {
+    pub(super) fn new(id: NodeId, number: usize, site: &str) -> Self {
         Self {
             id,
-            name: name.to_owned(),
+            number,
+            name: if number == 0 { site.to_owned() } else { format!("{site}.{number}") },
             steps: VecDeque::new(),
             doing: None,
             repeats: false,
@@ -91,9 +91,9 @@ impl Desk {
         match self.command(&step, town) {
             Some(command) => {
                 self.doing = Some(step);
-                town.ask(self.id, command);
+                town.ask(self.id, self.number, command);
             }
-            None => town.later(at.after_ms(STEP_MS), Work::Desk(self.id)),
+            None => town.later(at.after_ms(town.day.step_ms), Work::Desk(self.id, self.number)),
         }
     }
 
@@ -157,7 +157,7 @@ impl Desk {
     pub(super) fn reply(&mut self, at: At, result: &Result<Reply, Refusal>, town: &mut Town) -> Option<String> {
         let step = self.doing.take()?;
         let repeats = std::mem::take(&mut self.repeats);
-        let mut wait_ms = STEP_MS;
+        let mut wait_ms = town.day.step_ms;
         let mut forgotten = None;
         match (step, result) {
             (step, Err(Refusal::Busy | Refusal::Store | Refusal::Disk(_))) => {
@@ -196,7 +196,7 @@ impl Desk {
             (step, Ok(reply)) => forgotten = Some(format!("{step:?}: {reply:?}")),
         }
         let wait = if self.steps.is_empty() { town.chance.around(town.day.person_every_ms) } else { wait_ms };
-        town.later(at.after_ms(wait), Work::Desk(self.id));
+        town.later(at.after_ms(wait), Work::Desk(self.id, self.number));
         forgotten
     }
 
@@ -265,7 +265,7 @@ impl Desk {
         if let Some(step) = self.doing.take() {
             self.steps.push_front(step);
             self.repeats = true;
-            town.later(at.after_ms(RETRY_MS), Work::Desk(self.id));
+            town.later(at.after_ms(RETRY_MS), Work::Desk(self.id, self.number));
         }
     }
 }

@@ -33,7 +33,7 @@ impl Laboratory {
     }
 
     fn ask(&mut self, task: Task, command: Command, town: &mut Town) {
-        let request = town.ask(self.id, command);
+        let request = town.ask(self.id, 0, command);
         self.open.insert(request, task);
     }
 

@@ -59,7 +59,7 @@ impl Office {
                     }))
                 }
             };
-            let request = town.ask(AUTHORITY, command);
+            let request = town.ask(AUTHORITY, 0, command);
             self.open.insert(request, task);
         }
     }
