@@ -1,5 +1,7 @@
 //! Whole nodes in one process: real stores, real connections over loopback.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -93,10 +95,9 @@ async fn issue(authority: &NodeHandle, person: u8) -> String {
         last_four: "002X".to_owned(),
         of_kind: OfKind::Static,
     };
-    match authority.command(Command::Issue(Box::new(command))).await.unwrap() {
-        Reply::Issued { text, .. } => text,
-        other => panic!("{other:?}"),
-    }
+    let reply = authority.command(Command::Issue(Box::new(command))).await.unwrap();
+    let Reply::Issued { text, .. } = reply else { panic!("{reply:?}") };
+    text
 }
 
 async fn open(site: &NodeHandle, tube: &str) {
@@ -111,10 +112,9 @@ async fn register(site: &NodeHandle, tube: &str, code: &str, reason: Option<&str
         operator: Text::new("op1").unwrap(),
         reason: reason.map(|reason| Text::new(reason).unwrap()),
     };
-    match site.command(Command::Register(Box::new(command))).await? {
-        Reply::Verdict(verdict) => Ok(*verdict),
-        other => panic!("{other:?}"),
-    }
+    let reply = site.command(Command::Register(Box::new(command))).await?;
+    let Reply::Verdict(verdict) = reply else { panic!("{reply:?}") };
+    Ok(*verdict)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -53,6 +53,9 @@ pub enum Out {
     InSync(NodeKey),
 }
 
+/// A head as it is announced, and who sent it and need not be told.
+type Told = (Option<LinkId>, Vec<u8>);
+
 /// The last entry verified here of the feed of that name.
 pub trait Tips {
     /// Its number and the first four bytes of its hash.
@@ -394,7 +397,7 @@ impl Exchange {
     /// Tells every live session what is new since the last announcement.
     pub fn announce(&mut self, now: Now, frontier: &Frontier) {
         let sent_by = std::mem::take(&mut self.sent_by);
-        let mut by_lane: BTreeMap<Lane, Vec<(Option<LinkId>, Vec<u8>)>> = BTreeMap::new();
+        let mut by_lane: BTreeMap<Lane, Vec<Told>> = BTreeMap::new();
         for (feed, head) in frontier.changed_after(self.announced, &Lanes::All) {
             let told = (sent_by.get(&feed.short()).copied(), encode_heads(std::iter::once((feed, head))));
             by_lane.entry(head.header.lane).or_default().push(told);

@@ -467,7 +467,9 @@ impl Replica {
         let id = chunk.header.id();
         match result {
             // What came before it is not on disk: then neither is this, for anybody who reads the log.
-            Ok(_) if !self.follows_durable(&chunk, &id) => self.not_durable(now, &chunk.header, id, &from, PersistError::Failed),
+            Ok(_) if !self.follows_durable(&chunk, &id) => {
+                self.not_durable(now, &chunk.header, id, &from, PersistError::Failed)
+            }
             Ok(arrival) => self.durable(now, &chunk, id, &from, arrival),
             Err(error) => self.not_durable(now, &chunk.header, id, &from, error),
         }

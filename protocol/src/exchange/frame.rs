@@ -243,6 +243,7 @@ pub fn decode_heads(mut bytes: &[u8]) -> Result<Vec<ToldHead>, BadFrame> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "made-up data")]
 mod tests {
     use proptest::prelude::*;
 

@@ -38,13 +38,17 @@ pub fn exceeded(outputs: &[Output]) -> Option<String> {
     if outputs.len() > OUTPUTS_MAX {
         return Some(format!("{} outputs of one input", outputs.len()));
     }
-    outputs.iter().find_map(|output| match output {
-        Output::Send { bytes, .. } if bytes.len() > FRAME_BYTES_MAX => {
-            Some(format!("a frame of {} bytes", bytes.len()))
+    outputs.iter().find_map(|output| {
+        if let Output::Send { bytes, .. } = output
+            && bytes.len() > FRAME_BYTES_MAX
+        {
+            return Some(format!("a frame of {} bytes", bytes.len()));
         }
-        Output::Persist { chunk, .. } if chunk.len() > CHUNK_BYTES_MAX => {
-            Some(format!("a chunk of {} bytes", chunk.len()))
+        if let Output::Persist { chunk, .. } = output
+            && chunk.len() > CHUNK_BYTES_MAX
+        {
+            return Some(format!("a chunk of {} bytes", chunk.len()));
         }
-        _ => None,
+        None
     })
 }
