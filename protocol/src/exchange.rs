@@ -53,9 +53,6 @@ pub enum Out {
     InSync(NodeKey),
 }
 
-/// A head as it is announced, and who sent it and need not be told.
-type Told = (Option<LinkId>, Vec<u8>);
-
 /// The last entry verified here of the feed of that name.
 pub trait Tips {
     /// Its number and the first four bytes of its hash.
@@ -397,19 +394,18 @@ impl Exchange {
     /// Tells every live session what is new since the last announcement.
     pub fn announce(&mut self, now: Now, frontier: &Frontier) {
         let sent_by = std::mem::take(&mut self.sent_by);
-        let mut by_lane: BTreeMap<Lane, Vec<Told>> = BTreeMap::new();
-        for (feed, head) in frontier.changed_after(self.announced, &Lanes::All) {
-            let told = (sent_by.get(&feed.short()).copied(), encode_heads(std::iter::once((feed, head))));
-            by_lane.entry(head.header.lane).or_default().push(told);
-        }
+        let news = frontier.changed_after(self.announced, &Lanes::All).map(|(feed, head)| {
+            let sender = sent_by.get(&feed.short()).copied();
+            (head.header.lane, sender, encode_heads(std::iter::once((feed, head))))
+        });
+        let news: Vec<(Lane, Option<LinkId>, Vec<u8>)> = news.collect();
         let through = Some(frontier.newest().0);
         self.announced = frontier.newest();
         self.announced_at = now.mono;
         for (link, session) in &self.sessions {
             let Some(open) = session.open.as_ref().filter(|open| open.live) else { continue };
-            let news = by_lane.iter().filter(|(lane, _)| open.lanes.contains(**lane)).flat_map(|(_, news)| news);
-            let news = news.filter(|(sender, _)| *sender != Some(*link));
-            let heads: Vec<u8> = news.flat_map(|(_, head)| head).copied().collect();
+            let news = news.iter().filter(|(lane, sender, _)| open.lanes.contains(*lane) && *sender != Some(*link));
+            let heads: Vec<u8> = news.flat_map(|(_, _, head)| head).copied().collect();
             if !heads.is_empty() {
                 self.out.push(Out::Send(*link, Frame::Heads { through, heads: heads.into() }));
             }

@@ -1,0 +1,108 @@
+//! Chunks on their way to the disk, and what follows once they are there, or are not.
+
+use super::Replica;
+use crate::chunk::{OpenedChunk, SealedChunk};
+use crate::fact::{Fact, Role};
+use crate::frontier::Head;
+use crate::id::{FeedHeader, FeedId, Lane, SeqNo};
+use crate::io::{Arrival, CloseReason, LinkId, Output, PersistError, RequestId};
+use crate::time::{Now, Stamp};
+
+/// A chunk handed to the store and not yet on disk.
+#[derive(Debug)]
+pub(super) struct Writing {
+    pub(super) chunk: OpenedChunk,
+    /// Who sent it; more than one if another sent the same before it was on disk. Each is told when it is.
+    pub(super) from: Vec<LinkId>,
+}
+
+impl Replica {
+    pub(super) fn persist(&mut self, chunk: OpenedChunk, sealed: SealedChunk, from: Option<LinkId>) {
+        let request = self.request();
+        let own = self.append.is_own(&chunk.header);
+        self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own });
+        self.writing.insert(request, Writing { chunk, from: from.into_iter().collect() });
+    }
+
+    pub(super) fn write_groups(&mut self) {
+        while let Some(chunk) = self.append.next_group() {
+            let sealed = chunk.seal();
+            self.tips.ahead.insert(chunk.header.id(), (chunk.checkpoint.seq, chunk.checkpoint.head));
+            self.persist(chunk, sealed, None);
+        }
+    }
+
+    pub(super) fn persisted(&mut self, now: Now, request: RequestId, result: Result<Arrival, PersistError>) {
+        let Some(Writing { chunk, from }) = self.writing.remove(&request) else { return };
+        let id = chunk.header.id();
+        match result {
+            // What came before it is not on disk: then neither is this, for anybody who reads the log.
+            Ok(_) if !self.follows_durable(&chunk, &id) => {
+                self.not_durable(now, &chunk.header, id, &from, PersistError::Failed)
+            }
+            Ok(arrival) => self.durable(now, &chunk, id, &from, arrival),
+            Err(error) => self.not_durable(now, &chunk.header, id, &from, error),
+        }
+    }
+
+    fn follows_durable(&self, chunk: &OpenedChunk, id: &FeedId) -> bool {
+        let height = self.tips.durable.get(id).map_or(SeqNo(0), |head| head.seq);
+        chunk.first() <= height.next()
+    }
+
+    fn durable(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId, from: &[LinkId], arrival: Arrival) {
+        let (seq, hash) = (chunk.checkpoint.seq, chunk.checkpoint.head);
+        if self.tips.ahead.get(&id).is_some_and(|(ahead, _)| *ahead <= seq) {
+            self.tips.ahead.remove(&id);
+        }
+        let stamp = chunk.entries.last().map_or(Stamp::default(), |entry| entry.stamp);
+        let signature = chunk.checkpoint.signature;
+        self.tips.durable.set(Head { header: chunk.header, seq, hash, stamp, signature, arrival });
+        if chunk.header.lane != Lane::PRIVATE {
+            self.exchange.durable(now, from.first().copied(), id.short(), chunk.header.lane, seq);
+            from.iter().skip(1).for_each(|link| self.exchange.acknowledge(*link, id.short(), seq));
+        }
+        if self.append.is_own(&chunk.header) {
+            self.count_copies(chunk, id, arrival);
+            let finished = self.append.persisted(chunk, arrival);
+            self.finish(finished);
+        } else if let Some(receipting) = &mut self.receipting {
+            receipting.durable(now.mono, chunk.header.lane, id, seq);
+        }
+        self.learn(now, chunk, id);
+    }
+
+    /// Own chunks are kept twice until the authority signs for them; the authority's own are its own receipt.
+    fn count_copies(&mut self, chunk: &OpenedChunk, id: FeedId, arrival: Arrival) {
+        if self.own.role == Role::Authority {
+            self.outputs.push_back(Output::Release { through: arrival });
+            return;
+        }
+        let facts = chunk.entries.iter().filter_map(|entry| Fact::from_bytes(&entry.fact).ok());
+        let registrations = facts.filter(|fact| matches!(fact, Fact::Registered(_))).count() as u64;
+        self.copies.written(id, chunk.checkpoint.seq, registrations, arrival);
+    }
+
+    fn not_durable(&mut self, now: Now, header: &FeedHeader, id: FeedId, from: &[LinkId], error: PersistError) {
+        self.tips.ahead.remove(&id);
+        if self.append.is_own(header) {
+            let failed = self.append.failed(header.lane);
+            failed.facts.iter().for_each(|fact| self.take_back(now, header.lane, fact));
+            self.fail(&failed.commands, error);
+        }
+        for link in from {
+            self.outputs.push_back(Output::Close { link: *link, reason: CloseReason::OurDisk });
+            self.exchange.disconnected(now, *link);
+        }
+    }
+
+    /// A fact of ours that never was: what was counted on it is counted again when it is.
+    fn take_back(&mut self, now: Now, lane: Lane, fact: &Fact) {
+        if let (Fact::Receipt(receipt), Some(receipting)) = (fact, &mut self.receipting) {
+            receipt.marks.iter().for_each(|mark| receipting.durable(now.mono, lane, mark.feed, mark.seq));
+        }
+        if let (Fact::Issued(_), Some(issuer)) = (fact, &mut self.issuer) {
+            issuer.take_back();
+        }
+    }
+}

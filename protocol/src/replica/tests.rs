@@ -1,0 +1,204 @@
+//! One replica and a runner that answers by hand: what comes late, fails, or is asked twice.
+
+use super::*;
+use crate::code::OfKind;
+use crate::command::{Command, Issue, Refusal};
+use crate::exchange::frame::{Held as AckOf, VERSION};
+use crate::fact::{Opened, Operator};
+use crate::io::PersistError;
+use crate::text::Text;
+use crate::time::Wall;
+
+const LINK: LinkId = LinkId(7);
+const OTHER_LINK: LinkId = LinkId(8);
+const SITE: u8 = 3;
+const NEIGHBOUR: u8 = 4;
+
+fn key(n: u8) -> SigningKey {
+    SigningKey::from_bytes(&[n; 32])
+}
+
+fn certificate(n: u8, role: Role, lane: Lane) -> Vec<u8> {
+    let (node, name) = (node_key(&key(n)), Text::truncated("node"));
+    Certificate { node, role, name, lane, serial: 1, from: 0, until: u64::MAX }.sign(&key(1))
+}
+
+fn authority(held: Held) -> Replica {
+    let identity = Identity {
+        key: key(2),
+        certificate: certificate(2, Role::Authority, Lane::CITY),
+        root: key(1).verifying_key(),
+        epoch: Epoch(1),
+        seed: [5; 32],
+        issuer: Some(key(9)),
+    };
+    let mut replica = Replica::restore(identity, held).unwrap();
+    replica.sign_at = None;
+    replica
+}
+
+fn now(ms: u64) -> Now {
+    Now { mono: Mono(ms), wall: Wall(1_649_433_600_000 + ms) }
+}
+
+fn outputs(replica: &mut Replica, ms: u64, input: Input) -> Vec<Output> {
+    replica.handle(now(ms), input);
+    std::iter::from_fn(|| replica.next_output()).collect()
+}
+
+fn persists(outputs: &[Output]) -> Vec<RequestId> {
+    let persist = |output: &Output| if let Output::Persist { request, .. } = output { Some(*request) } else { None };
+    outputs.iter().filter_map(persist).collect()
+}
+
+fn loads(outputs: &[Output]) -> Vec<RequestId> {
+    let load = |output: &Output| if let Output::Load { request, .. } = output { Some(*request) } else { None };
+    outputs.iter().filter_map(load).collect()
+}
+
+fn acks(outputs: &[Output]) -> Vec<(LinkId, SeqNo)> {
+    let ack = |output: &Output| match output {
+        Output::Send { link, bytes } => match Frame::from_bytes(bytes) {
+            Ok(Frame::Ack(held)) => held.first().map(|AckOf { seq, .. }| (*link, *seq)),
+            Ok(_) | Err(_) => None,
+        },
+        _ => None,
+    };
+    outputs.iter().filter_map(ack).collect()
+}
+
+fn frame(link: LinkId, frame: &Frame) -> Input {
+    Input::Frame { link, bytes: frame.to_bytes() }
+}
+
+fn meet(replica: &mut Replica, link: LinkId, peer: u8) {
+    outputs(replica, 0, Input::Connected { link, peer: node_key(&key(peer)), dialled: false });
+    let hello = Hello {
+        version_min: VERSION,
+        version_max: VERSION,
+        certificate: certificate(peer, Role::Site, Lane(1)).into(),
+        epoch: Epoch(1),
+        arrivals: 2,
+        wall: now(0).wall.0,
+    };
+    outputs(replica, 0, frame(link, &Frame::Hello(hello)));
+}
+
+/// Two chunks of the site's feed, one entry each.
+fn two_chunks() -> [OpenedChunk; 2] {
+    let header = crate::id::FeedHeader { writer: node_key(&key(SITE)), epoch: Epoch(1), lane: Lane(1) };
+    let fact = |tube: &str| {
+        let operator: Operator = Text::truncated("desk");
+        Fact::from(Opened { tube: tube.parse().unwrap(), pool: 10, operator, seen: None }).to_bytes()
+    };
+    let first = OpenedChunk::write(&key(SITE), header, (SeqNo(0), Hash::ZERO), [(crate::time::Stamp(1), fact("T1"))]);
+    let tip = (first.checkpoint.seq, first.checkpoint.head);
+    let second = OpenedChunk::write(&key(SITE), header, tip, [(crate::time::Stamp(2), fact("T2"))]);
+    [first, second]
+}
+
+fn sent(chunk: &OpenedChunk) -> Frame {
+    Frame::Chunk(chunk.seal().into_bytes().into())
+}
+
+#[test]
+fn a_chunk_behind_one_that_failed_is_not_durable() {
+    let mut replica = authority(Held::default());
+    meet(&mut replica, LINK, SITE);
+    let chunks = two_chunks();
+    let writes: Vec<RequestId> =
+        chunks.iter().flat_map(|chunk| persists(&outputs(&mut replica, 1, frame(LINK, &sent(chunk))))).collect();
+    assert_eq!(writes.len(), 2);
+    let full = Input::Persisted { request: writes[0], result: Err(PersistError::Full) };
+    assert!(acks(&outputs(&mut replica, 2, full)).is_empty());
+    let after = outputs(&mut replica, 2, Input::Persisted { request: writes[1], result: Ok(Arrival(1)) });
+    assert!(acks(&after).is_empty(), "{after:?}");
+    assert_eq!(replica.status(now(3)).entries, 0);
+    assert!(replica.receipting.as_ref().unwrap().due().is_none());
+}
+
+#[test]
+fn everybody_who_sent_a_chunk_hears_when_it_is_durable_and_nobody_sooner() {
+    let mut replica = authority(Held::default());
+    meet(&mut replica, LINK, SITE);
+    meet(&mut replica, OTHER_LINK, NEIGHBOUR);
+    let [first, _] = two_chunks();
+    let writes = persists(&outputs(&mut replica, 1, frame(LINK, &sent(&first))));
+    let again = outputs(&mut replica, 1, frame(OTHER_LINK, &sent(&first)));
+    assert!(persists(&again).is_empty() && acks(&again).is_empty(), "{again:?}");
+    let after = outputs(&mut replica, 2, Input::Persisted { request: writes[0], result: Ok(Arrival(1)) });
+    assert_eq!(acks(&after), [(LINK, SeqNo(1)), (OTHER_LINK, SeqNo(1))]);
+}
+
+#[test]
+fn receipts_that_a_restart_or_a_full_disk_swallowed_are_written_again() {
+    let [first, _] = two_chunks();
+    let head = Head {
+        header: first.header,
+        seq: first.checkpoint.seq,
+        hash: first.checkpoint.head,
+        stamp: crate::time::Stamp(1),
+        signature: first.checkpoint.signature,
+        arrival: Arrival(1),
+    };
+    let mut replica = authority(Held { heads: vec![head], ..Held::default() });
+    let writes = persists(&outputs(&mut replica, 1, Input::DeadlineReached));
+    assert_eq!(writes.len(), 1, "a receipt for what was held and never signed for");
+    outputs(&mut replica, 2, Input::Persisted { request: writes[0], result: Err(PersistError::Full) });
+    let due = replica.receipting.as_ref().unwrap().due().unwrap();
+    let writes = persists(&outputs(&mut replica, due.0, Input::DeadlineReached));
+    assert_eq!(writes.len(), 1);
+    let receipts = [(first.header.id(), SeqNo(1))].into();
+    let signed = authority(Held { heads: vec![head], receipts, ..Held::default() });
+    assert!(signed.receipting.unwrap().due().is_none());
+}
+
+fn order() -> Command {
+    Command::Issue(Box::new(Issue {
+        person: crate::id::Person([2; 16]),
+        name: "张*".to_owned(),
+        document: 1,
+        last_four: "002X".to_owned(),
+        of_kind: OfKind::Static,
+    }))
+}
+
+/// Asks for a code and answers from an empty registry.
+fn issue(replica: &mut Replica, ms: u64) -> Vec<Output> {
+    let asked = outputs(replica, ms, Input::Command { request: RequestId(ms), command: Box::new(order()) });
+    let answer = Answer::Registry { through: Arrival(0), issued: Vec::new() };
+    outputs(replica, ms, Input::Loaded { request: loads(&asked)[0], answer })
+}
+
+/// The status list and bit of the code in the first chunk to be written.
+fn place(outputs: &[Output]) -> (u32, u32) {
+    let chunk = |output: &Output| if let Output::Persist { chunk, .. } = output { Some(chunk.clone()) } else { None };
+    let sealed = SealedChunk::parse(outputs.iter().find_map(chunk).unwrap()).unwrap();
+    let Ok(Fact::Issued(issued)) = Fact::from_bytes(&sealed.open().unwrap().entries[0].fact) else { unreachable!() };
+    (issued.list, issued.index)
+}
+
+#[test]
+fn the_place_of_a_code_that_never_reached_the_disk_is_free_again() {
+    let mut replica = authority(Held::default());
+    let written = issue(&mut replica, 1);
+    let full = Input::Persisted { request: persists(&written)[0], result: Err(PersistError::Full) };
+    let refused = outputs(&mut replica, 2, full);
+    assert!(matches!(refused.as_slice(), [Output::Reply { result: Err(Refusal::Disk(_)), .. }]), "{refused:?}");
+    // A node restored from the same disk, which holds no code, gives this place away first.
+    assert_eq!(place(&issue(&mut replica, 3)), place(&issue(&mut authority(Held::default()), 3)));
+}
+
+#[test]
+fn an_answer_read_before_the_tables_caught_up_does_not_hide_what_this_node_wrote() {
+    let mut replica = authority(Held::default());
+    let written = issue(&mut replica, 1);
+    let request = persists(&written)[0];
+    outputs(&mut replica, 2, Input::Persisted { request, result: Ok(Arrival(1)) });
+    let asked = outputs(&mut replica, 3, Input::Command { request: RequestId(3), command: Box::new(order()) });
+    // The store read its tables, then they caught up, and only then the answer arrives.
+    outputs(&mut replica, 4, Input::Indexed { through: Arrival(1) });
+    let answer = Answer::Registry { through: Arrival(0), issued: Vec::new() };
+    let decided = outputs(&mut replica, 5, Input::Loaded { request: loads(&asked)[0], answer });
+    assert_eq!(persists(&decided).len(), 2, "the registry's entry and the revocation of the code before");
+}
