@@ -1,7 +1,5 @@
 //! The day of `swabmesh demo`, judged by the object it prints.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 use serde_json::Value;
 use swabmesh_tests::program::swabmesh;
 
