@@ -2,11 +2,16 @@
 
 use serde::Deserialize;
 
+mod fault;
+mod random;
+
+pub use fault::{Fault, Way};
+
 /// A scenario that is not one: the file is at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// No scenario of that name is built in.
-    #[error("no scenario is called '{name}'; built in: {}", names())]
+    #[error("no scenario is called '{name}'; there are {}", names())]
     Unknown {
         /// The name asked for.
         name: String,
@@ -28,10 +33,13 @@ const BUILT_IN: [(&str, &str); 6] = [
     ("rush", include_str!("../scenarios/rush.toml")),
 ];
 
+/// The name of the scenario that is another one with each seed.
+pub const RANDOM: &str = "random";
+
 /// The names of the scenarios built in, separated by commas.
 #[must_use]
 pub fn names() -> String {
-    BUILT_IN.map(|(name, _)| name).join(", ")
+    BUILT_IN.map(|(name, _)| name).into_iter().chain([RANDOM]).collect::<Vec<_>>().join(", ")
 }
 
 /// A world to be.
@@ -199,116 +207,6 @@ pub struct DiskTimes {
     pub checkpoint_batches: usize,
 }
 
-/// What goes wrong. Minutes count from the beginning; the liveness phase begins with everything healed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Fault {
-    /// Nothing passes between two groups of nodes.
-    Cut {
-        /// One group.
-        between: String,
-        /// The other.
-        and: String,
-        /// Which way nothing passes.
-        #[serde(default)]
-        way: Way,
-        /// From when.
-        from_min: u64,
-        /// Until when.
-        until_min: u64,
-    },
-    /// Nodes are switched off and come back.
-    Down {
-        /// Which.
-        nodes: String,
-        /// From when.
-        from_min: u64,
-        /// Until when.
-        until_min: u64,
-    },
-    /// Nodes lose power now and then, and what their disks had not synced.
-    PowerCut {
-        /// Which.
-        nodes: String,
-        /// Mean time between two cuts of one node.
-        every_s: u64,
-        /// Longest time without power.
-        off_s_max: u64,
-    },
-    /// Every pair between two groups is cut now and then, all ways.
-    Flap {
-        /// One group.
-        between: String,
-        /// The other.
-        and: String,
-        /// Which way nothing passes.
-        #[serde(default)]
-        way: Way,
-        /// Mean time between two cuts of one pair.
-        every_s: u64,
-        /// Longest cut.
-        off_s_max: u64,
-    },
-    /// Connections between two groups are reset now and then: frames on their way are lost.
-    Reset {
-        /// One group.
-        between: String,
-        /// The other.
-        and: String,
-        /// Mean time between two resets of one pair.
-        every_s: u64,
-    },
-    /// Links between two groups stand still now and then; nothing is lost.
-    Clog {
-        /// One group.
-        between: String,
-        /// The other.
-        and: String,
-        /// Mean time between two clogs of one pair.
-        every_s: u64,
-        /// Longest clog.
-        for_s_max: u64,
-    },
-    /// Disks take some writes and refuse others now and then, as a disk that is nearly full does.
-    FullDisk {
-        /// Which.
-        nodes: String,
-        /// Mean time between two such times of one node.
-        every_s: u64,
-        /// Longest time.
-        for_s_max: u64,
-    },
-    /// Clocks are set wrong.
-    Clock {
-        /// Whose.
-        nodes: String,
-        /// When.
-        at_min: u64,
-        /// By how many seconds they jump, at most, either way.
-        #[serde(default)]
-        jump_s_max: u64,
-        /// How fast they drift from then on, at most, either way. Parts per million.
-        #[serde(default)]
-        drift_ppm_max: u64,
-        /// Whether they stand still from then on.
-        #[serde(default)]
-        frozen: bool,
-    },
-}
-
-/// Which way nothing passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Way {
-    /// Neither way.
-    #[default]
-    Both,
-    /// From the first group to the second.
-    There,
-    /// From the second group to the first.
-    Back,
-}
-
 impl Scenario {
     const fn minutes() -> u64 {
         120
@@ -318,11 +216,14 @@ impl Scenario {
         240
     }
 
-    /// A scenario that is built in.
+    /// A scenario that is built in; `seed` makes [`RANDOM`] what it is, and the others are the same with any.
     ///
     /// # Errors
     /// [`ScenarioError`].
-    pub fn named(name: &str) -> Result<Self, ScenarioError> {
+    pub fn named(name: &str, seed: u64) -> Result<Self, ScenarioError> {
+        if name == RANDOM {
+            return Ok(random::scenario(seed));
+        }
         let found = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
         let (_, text) = found.ok_or_else(|| ScenarioError::Unknown { name: name.to_owned() })?;
         Self::parse(text)
@@ -388,6 +289,6 @@ mod tests {
     #[test]
     fn a_misspelt_value_is_an_error() {
         assert!(Scenario::parse("name = 'x'\nminuts = 5").is_err());
-        assert!(matches!(Scenario::named("nothing"), Err(ScenarioError::Unknown { .. })));
+        assert!(matches!(Scenario::named("nothing", 1), Err(ScenarioError::Unknown { .. })));
     }
 }

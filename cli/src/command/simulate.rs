@@ -73,11 +73,11 @@ impl Arguments {
             writeln!(out, "{}", scenario::names().replace(", ", "\n"))?;
             return Ok(Outcome::Done);
         }
-        let scenario = self.scenario()?;
         let seeds = self.seeds.clone().map_or(self.seed..self.seed + 1, |seeds| seeds.0);
         let mut outcome = Outcome::Done;
         for seed in seeds {
             let began = Instant::now();
+            let scenario = self.scenario(seed)?;
             let ran = run(&scenario, seed, self.sink()?, &mut progress(seed, began))?;
             let costed =
                 Costed { report: &ran.report, wall_ms: began.elapsed().as_millis(), peak_rss_mb: peak_rss_mb() };
@@ -94,12 +94,12 @@ impl Arguments {
         Ok(outcome)
     }
 
-    fn scenario(&self) -> anyhow::Result<Scenario> {
+    fn scenario(&self, seed: u64) -> anyhow::Result<Scenario> {
         let mut scenario = if Path::new(&self.scenario).extension().is_some_and(|extension| extension == "toml") {
             let text = std::fs::read_to_string(&self.scenario).with_context(|| format!("reading {}", self.scenario))?;
             Scenario::parse(&text)?
         } else {
-            Scenario::named(&self.scenario)?
+            Scenario::named(&self.scenario, seed)?
         };
         scenario.city.sites = self.sites.unwrap_or(scenario.city.sites);
         scenario.minutes = self.minutes.unwrap_or(scenario.minutes);

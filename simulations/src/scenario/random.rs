@@ -1,0 +1,95 @@
+//! Small worlds of chance: another city, another day and other faults with each seed.
+
+use super::{City, Day, DiskTimes, Fault, Lan, Links, Scenario, Uplink, Way};
+use crate::chance::Chance;
+
+/// The world of a seed: a few sites for half an hour, and up to four kinds of faults.
+pub(super) fn scenario(seed: u64) -> Scenario {
+    let mut chance = Chance::new(seed, "scenario");
+    let few = |chance: &mut Chance, low, high| usize::try_from(chance.between(low, high)).unwrap_or(1);
+    let sites = few(&mut chance, 1, 5);
+    let minutes = chance.between(10, 40);
+    let city = City {
+        cells: u16::try_from(chance.between(1, 2)).unwrap_or(1),
+        sites,
+        labs: few(&mut chance, 0, 1),
+        neighbours: few(&mut chance, 0, 2),
+    };
+    let day = Day {
+        operators: few(&mut chance, 1, 3),
+        closes_min: chance.happens(500).then(|| minutes.saturating_sub(3)),
+        person_every_ms: chance.between(500, 20_000),
+        step_ms: chance.between(1, 1_500),
+        codes_per_site: few(&mut chance, 0, 60),
+        pool: if chance.happens(500) { 5 } else { 10 },
+        again: 100,
+        voided: 50,
+        amended: 50,
+        moved: 300,
+        shared_barcode: 50,
+        box_tubes: 2,
+        courier_min: [1, 4],
+        reading_min: [1, 3],
+        corrected: 200,
+        ..Day::default()
+    };
+    let slowest_ms = chance.between(1, 200);
+    let times = |chance: &mut Chance| [0, chance.between(0, slowest_ms)];
+    let disk = DiskTimes {
+        sync_ms: times(&mut chance),
+        index_ms: times(&mut chance),
+        read_ms: times(&mut chance),
+        checkpoint_batches: few(&mut chance, 1, 200),
+    };
+    let network = Links {
+        lan: Lan { latency_ms: [1, chance.between(1, 30)], ..Lan::default() },
+        uplink: Uplink {
+            latency_ms: [5, chance.between(5, 400)],
+            bytes_per_ms: chance.between(10, 1_000),
+            ..Uplink::default()
+        },
+    };
+    let fault = (0..chance.below(5)).filter_map(|_| fault(&mut chance)).collect();
+    Scenario {
+        name: super::RANDOM.to_owned(),
+        about: "Another world with each seed.".to_owned(),
+        minutes,
+        converge_s_max: Scenario::converge_s_max(),
+        city,
+        day,
+        network,
+        disk,
+        fault,
+    }
+}
+
+fn fault(chance: &mut Chance) -> Option<Fault> {
+    let group = |chance: &mut Chance| if chance.happens(500) { "all" } else { "sites" }.to_owned();
+    let way = match chance.below(3) {
+        0 => Way::There,
+        1 => Way::Back,
+        _ => Way::Both,
+    };
+    let every_s = chance.between(20, 600);
+    Some(match chance.below(7) {
+        0 => Fault::PowerCut { nodes: group(chance), every_s, off_s_max: chance.between(1, 200) },
+        1 => Fault::Flap {
+            between: group(chance),
+            and: "all".to_owned(),
+            way,
+            every_s,
+            off_s_max: chance.between(1, 200),
+        },
+        2 => Fault::Reset { between: group(chance), and: "all".to_owned(), every_s },
+        3 => Fault::Clog { between: group(chance), and: "all".to_owned(), every_s, for_s_max: chance.between(1, 60) },
+        4 => Fault::FullDisk { nodes: group(chance), every_s, for_s_max: chance.between(1, 60) },
+        5 => Fault::Down { nodes: "authority".to_owned(), from_min: chance.between(0, 5), until_min: 30 },
+        _ => Fault::Clock {
+            nodes: group(chance),
+            at_min: chance.between(0, 9),
+            jump_s_max: chance.below(100_000_000),
+            drift_ppm_max: chance.below(500),
+            frozen: chance.happens(300),
+        },
+    })
+}
