@@ -207,7 +207,10 @@ impl Exchange {
                 held.iter().for_each(|held| open.serve.acked(*held));
                 return held;
             }
-            Frame::Gone(Want { feed, .. }) => self.gone(now, link, feed),
+            Frame::Gone(Want { feed, .. }) => {
+                open.serve.refused(feed);
+                self.gone(now, link, feed);
+            }
             Frame::RetryAfter { ms } => open.compare_at = Some(now.mono.after_ms(u64::from(ms))),
             Frame::Bye => {}
             Frame::Hello(_) | Frame::Chunk(_) => self.out.push(Out::Close(link, CloseReason::BadFrame)),
@@ -351,9 +354,13 @@ impl Exchange {
         }
     }
 
-    /// A chunk that a peer sent did not become part of the log: its feed is not asked of this peer again for now.
-    pub fn refused(&mut self, now: Now, link: LinkId, feed: FeedShort) {
-        self.gone(now, link, feed);
+    /// A chunk that a peer sent did not become part of the log, or not yet: the peer is told, and its feed is not
+    /// asked of it again for now.
+    pub fn refused(&mut self, now: Now, link: LinkId, range: Want) {
+        if self.is_open(link) {
+            self.out.push(Out::Send(link, Frame::Gone(range)));
+            self.gone(now, link, range.feed);
+        }
     }
 
     /// A feed is durable here up to `seq`; `from` sent it and is told so.

@@ -19,8 +19,14 @@ pub struct Parked {
 
 impl Parked {
     /// Keeps a chunk until its writer is known. Returns whether there was room; without, it is asked for again later.
+    ///
+    /// One that waits already is kept once.
     pub fn hold(&mut self, link: Option<LinkId>, peer: NodeKey, chunk: SealedChunk) -> bool {
         let bytes = chunk.as_bytes().len();
+        let waiting = self.chunks.get(&chunk.header().writer);
+        if waiting.is_some_and(|waiting| waiting.iter().any(|(_, _, held)| *held == chunk)) {
+            return true;
+        }
         if self.bytes + bytes > PARKED_BYTES_MAX {
             return false;
         }
@@ -58,10 +64,17 @@ mod tests {
                 .to_vec()
         };
         let facts: Vec<_> = (0..64).map(|n| (Stamp(0), (0..40).flat_map(|m| fact(n * 40 + m)).collect())).collect();
-        let chunk = OpenedChunk::write(&key, header, (SeqNo(0), Hash::ZERO), facts).seal();
+        let chunk = OpenedChunk::write(&key, header, (SeqNo(0), Hash::ZERO), facts);
         let mut parked = Parked::default();
-        let held = (0..1_000).take_while(|_| parked.hold(None, writer, chunk.clone())).count();
-        assert!(held * chunk.as_bytes().len() <= PARKED_BYTES_MAX && held < 1_000);
+        // Chunks of other epochs, so that none is held already.
+        let other = |epoch| {
+            let facts: Vec<_> = chunk.entries.iter().map(|entry| (entry.stamp, entry.fact.clone())).collect();
+            OpenedChunk::write(&key, FeedHeader { epoch: Epoch(epoch), ..header }, (SeqNo(0), Hash::ZERO), facts).seal()
+        };
+        let chunk = chunk.seal();
+        let held = (2..1_000).take_while(|epoch| parked.hold(None, writer, other(*epoch))).count();
+        assert!(held * chunk.as_bytes().len() <= PARKED_BYTES_MAX && held < 900);
+        assert!(parked.hold(None, writer, other(2)), "it waits already");
         assert_eq!(parked.release(&writer).len(), held);
         assert!(parked.hold(None, writer, chunk));
     }

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::control::{Control, Effect};
 use crate::copies::Copies;
 use crate::entry::node_key;
-use crate::exchange::frame::{Frame, Hello};
+use crate::exchange::frame::{Frame, Hello, Want};
 use crate::exchange::session::Session;
 use crate::exchange::{self, Exchange, Out};
 use crate::fact::{Fact, FactError, Role};
@@ -389,6 +389,7 @@ impl Replica {
     fn merge(&mut self, now: Now, link: Option<LinkId>, peer: NodeKey, sealed: SealedChunk) {
         let (header, last) = (*sealed.header(), sealed.last());
         let id = header.id();
+        let range = Want { feed: id.short(), from: sealed.first(), to: last };
         let standing = self.control.roster.standing(&header.writer, &id);
         let examined = if self.lanes.contains(header.lane) {
             merge::examine(&sealed, standing, self.tips.of(&id))
@@ -408,7 +409,11 @@ impl Replica {
                     self.known(now, link, id, header.lane, last);
                 }
             }
-            Err(MergeRefusal::UnknownWriter) if self.parked.hold(link, peer, sealed) => {}
+            Err(MergeRefusal::UnknownWriter) if self.parked.hold(link, peer, sealed) => {
+                if let Some(link) = link {
+                    self.exchange.refused(now, link, range);
+                }
+            }
             Err(reason) => {
                 self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
                 if let MergeRefusal::Fork { at } = reason {
@@ -418,7 +423,7 @@ impl Replica {
                     self.outputs.push_back(Output::Close { link, reason: CloseReason::BadChunk });
                 }
                 if let Some(link) = link {
-                    self.exchange.refused(now, link, id.short());
+                    self.exchange.refused(now, link, range);
                 }
             }
         }

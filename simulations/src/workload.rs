@@ -213,7 +213,7 @@ impl Workload {
     /// Whether nothing that was begun is left.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.town.asked.is_empty()
+        self.town.asked.is_empty() && self.office.is_done()
     }
 
     /// Work whose time has come; `runs` tells whether its node does.

@@ -200,11 +200,12 @@ impl World {
 
     fn send(&mut self, id: NodeId, link: LinkId, bytes: Vec<u8>) {
         let (name, size) = (frame_name(&bytes), bytes.len());
+        let gone = self.nodes.get(id.0).and_then(|node| bounds::held_and_gone(&bytes, &node.disk));
         let Some((arrives, later)) = self.network.send(self.at, link, id, bytes) else { return };
         self.line(id, format_args!("send {name} {size} B, link {}", link.0));
         self.schedule(arrives, Event::Network(later));
-        if name == "gone" {
-            self.violated(bounds::GONE_RULE, id, format!("link {} was told so", link.0));
+        if let Some(what) = gone {
+            self.violated(bounds::GONE_RULE, id, what);
         }
         if self.network.traffic.under_way_max > bounds::UNDER_WAY_BYTES_MAX {
             let what = format!("{} bytes under way on link {}", self.network.traffic.under_way_max, link.0);

@@ -81,7 +81,7 @@ pub enum Frame {
     /// "These are durable here": sent after the sync to disk, never before.
     #[n(9)]
     Ack(#[n(0)] Vec<Held>),
-    /// "I cannot send that range": not held, or not any more.
+    /// "That range will not come to pass": I cannot send it (not held, or not any more), or did not take it into my log.
     #[n(10)]
     Gone(#[n(0)] Want),
     /// "Not now": come back later.

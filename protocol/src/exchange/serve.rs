@@ -89,6 +89,21 @@ impl Serve {
         });
     }
 
+    /// The peer did not take what it asked for of a feed: nothing more of it is sent, and the window opens again.
+    ///
+    /// Without this a node that meets many writers whose certificates it does not hold yet fills the window with
+    /// chunks that have to wait, and never gets the feed that the certificates are in.
+    pub fn refused(&mut self, feed: FeedShort) {
+        self.unacked.retain(|(unacked, _, bytes)| {
+            let of_feed = *unacked == feed;
+            self.unacked_bytes -= if of_feed { *bytes } else { 0 };
+            !of_feed
+        });
+        // What is being read stays in front: its answer is on the way.
+        let reading = self.queue.front().copied().filter(|_| self.loading);
+        self.queue.retain(|range| Some(*range) == reading || range.feed.short() != feed);
+    }
+
     /// Entries queued for the peer.
     #[must_use]
     pub fn entries(&self) -> u64 {
@@ -120,6 +135,32 @@ mod tests {
         assert!(serve.next_load().is_none(), "only part of the chunk is durable");
         serve.acked(Held { feed: feed.short(), seq: SeqNo(4) });
         assert_eq!(serve.next_load(), Some(Range { feed, from: SeqNo(5), to: SeqNo(9) }));
+    }
+
+    #[test]
+    fn a_feed_that_was_not_taken_leaves_the_window_to_the_others() {
+        let (refused, other) = (FeedId([1; 16]), FeedId([2; 16]));
+        let mut serve = Serve::default();
+        for feed in [refused, other] {
+            serve.want(feed, Want { feed: feed.short(), from: SeqNo(1), to: SeqNo(9) }).unwrap();
+        }
+        serve.next_load().unwrap();
+        serve.sent(SeqNo(4), UNACKED_BYTES_MAX);
+        serve.refused(refused.short());
+        assert_eq!((serve.unacked_bytes(), serve.next_load().map(|range| range.feed)), (0, Some(other)));
+    }
+
+    #[test]
+    fn a_range_refused_while_it_is_read_is_not_mistaken_for_the_next_one() {
+        let (refused, other) = (FeedId([1; 16]), FeedId([2; 16]));
+        let mut serve = Serve::default();
+        for feed in [refused, other] {
+            serve.want(feed, Want { feed: feed.short(), from: SeqNo(1), to: SeqNo(9) }).unwrap();
+        }
+        serve.next_load().unwrap();
+        serve.refused(refused.short());
+        serve.sent(SeqNo(9), 10);
+        assert_eq!(serve.next_load().map(|range| range.feed), Some(other));
     }
 
     #[test]

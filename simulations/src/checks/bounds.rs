@@ -1,12 +1,15 @@
 //! Nothing grows without a bound: outputs of one input, frames, bytes under way, deadlines that come again at once.
 
+use swabmesh_protocol::exchange::frame::Frame;
 use swabmesh_protocol::io::{Deadline, Output};
 use swabmesh_protocol::limits::{CHUNK_BYTES_MAX, COMMANDS_MAX, FRAME_BYTES_MAX, UNACKED_BYTES_MAX};
+
+use crate::disk::Disk;
 
 /// Its name in reports.
 pub const RULE: &str = "bounds-hold";
 
-/// Its name in reports: simulated nodes prune nothing, so none may say that it cannot send what it announced.
+/// Its name in reports: simulated nodes prune nothing, so none may say that a range is gone which it holds.
 pub const GONE_RULE: &str = "what-is-held-is-not-gone";
 
 /// Outputs of one input. Source: every command that waits is refused at once, and every session is told something.
@@ -30,6 +33,14 @@ impl Deadlines {
         self.last = Some(next);
         (self.repeats > REPEATS_MAX).then(|| format!("the deadline {next:?} comes again and again"))
     }
+}
+
+/// A node says that a range will not come to pass: the part of it that its disk holds.
+#[must_use]
+pub fn held_and_gone(bytes: &[u8], disk: &Disk) -> Option<String> {
+    let Ok(Frame::Gone(range)) = Frame::from_bytes(bytes) else { return None };
+    let (feed, height) = disk.heights().find(|(feed, _)| feed.short() == range.feed)?;
+    (*height >= range.from).then(|| format!("{feed} from {} is gone, the disk holds {}", range.from.0, height.0))
 }
 
 /// Outputs of one input that exceed a bound.

@@ -38,7 +38,12 @@ impl Office {
     }
 
     pub(super) fn close(&mut self) {
-        self.to_do.clear();
+        self.to_do.retain(|task| !matches!(task, Task::Issue(_)));
+    }
+
+    /// Whether everybody's certificate is in the log.
+    pub(super) fn is_done(&self) -> bool {
+        self.to_do.is_empty()
     }
 
     pub(super) fn go_on(&mut self, _at: At, town: &mut Town) {
