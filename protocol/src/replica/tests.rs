@@ -57,12 +57,10 @@ fn loads(outputs: &[Output]) -> Vec<RequestId> {
 }
 
 fn acks(outputs: &[Output]) -> Vec<(LinkId, SeqNo)> {
-    let ack = |output: &Output| match output {
-        Output::Send { link, bytes } => match Frame::from_bytes(bytes) {
-            Ok(Frame::Ack(held)) => held.first().map(|AckOf { seq, .. }| (*link, *seq)),
-            Ok(_) | Err(_) => None,
-        },
-        _ => None,
+    let ack = |output: &Output| {
+        let Output::Send { link, bytes } = output else { return None };
+        let Ok(Frame::Ack(held)) = Frame::from_bytes(bytes) else { return None };
+        held.first().map(|AckOf { seq, .. }| (*link, *seq))
     };
     outputs.iter().filter_map(ack).collect()
 }
