@@ -231,3 +231,28 @@ impl Disk {
         self.heights.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending(request: u64) -> Pending {
+        Pending { request: Some(RequestId(request)), own: false, bytes: vec![7] }
+    }
+
+    #[test]
+    fn a_power_cut_loses_what_was_not_answered_and_nothing_else() {
+        let outcomes = (0..40).map(|seed| {
+            let (mut disk, mut chance) = (Disk::default(), Chance::new(seed, "test"));
+            assert!(disk.persist(pending(1)) && disk.start_sync());
+            assert!(!disk.persist(pending(2)), "it gathers while the first is synced");
+            assert_eq!(disk.synced(&mut chance), [(RequestId(1), Some(Arrival(1)))]);
+            assert!(disk.start_sync());
+            disk.persist(pending(3));
+            disk.power_cut(&mut chance);
+            disk.frames().count()
+        });
+        let outcomes: std::collections::BTreeSet<usize> = outcomes.collect();
+        assert_eq!(outcomes, [1, 2].into(), "the second may have made it, the third never began");
+    }
+}

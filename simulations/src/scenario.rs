@@ -24,12 +24,13 @@ pub enum ScenarioError {
     Selector(String),
 }
 
-const BUILT_IN: [(&str, &str); 6] = [
+const BUILT_IN: [(&str, &str); 7] = [
     ("clinic-day", include_str!("../scenarios/clinic-day.toml")),
     ("district-cut", include_str!("../scenarios/district-cut.toml")),
     ("authority-down-6h", include_str!("../scenarios/authority-down-6h.toml")),
     ("flapping-uplink", include_str!("../scenarios/flapping-uplink.toml")),
     ("power-cuts", include_str!("../scenarios/power-cuts.toml")),
+    ("late-joiner", include_str!("../scenarios/late-joiner.toml")),
     ("rush", include_str!("../scenarios/rush.toml")),
 ];
 

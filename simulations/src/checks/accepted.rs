@@ -82,3 +82,18 @@ impl Accepted {
         self.registrations.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_about_what_is_not_on_disk_is_seen_at_once_and_after_a_restart() {
+        let mut accepted = Accepted::default();
+        let entry = EntryId { feed: FeedId([3; 16]), seq: SeqNo(2) };
+        let reply = Reply::Done { entries: vec![entry], warnings: Vec::new() };
+        assert!(accepted.replied(NodeId(1), &Disk::default(), &reply).is_some());
+        assert!(accepted.restored(NodeId(1), &[]).is_some());
+        assert_eq!(accepted.restored(NodeId(2), &[]), None, "another node promised nothing");
+    }
+}

@@ -50,16 +50,34 @@ pub fn exceeded(outputs: &[Output]) -> Option<String> {
         return Some(format!("{} outputs of one input", outputs.len()));
     }
     outputs.iter().find_map(|output| {
-        if let Output::Send { bytes, .. } = output
-            && bytes.len() > FRAME_BYTES_MAX
-        {
-            return Some(format!("a frame of {} bytes", bytes.len()));
+        if let Output::Send { bytes, .. } = output {
+            (bytes.len() > FRAME_BYTES_MAX).then(|| format!("a frame of {} bytes", bytes.len()))
+        } else if let Output::Persist { chunk, .. } = output {
+            (chunk.len() > CHUNK_BYTES_MAX).then(|| format!("a chunk of {} bytes", chunk.len()))
+        } else {
+            None
         }
-        if let Output::Persist { chunk, .. } = output
-            && chunk.len() > CHUNK_BYTES_MAX
-        {
-            return Some(format!("a chunk of {} bytes", chunk.len()));
-        }
-        None
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use swabmesh_protocol::io::{DeadlineReason, LinkId};
+    use swabmesh_protocol::time::Mono;
+
+    use super::*;
+
+    #[test]
+    fn a_frame_one_byte_too_long_is_seen() {
+        let frame = |len| [Output::Send { link: LinkId(1), bytes: vec![0; len] }];
+        assert_eq!(exceeded(&frame(FRAME_BYTES_MAX)), None);
+        assert!(exceeded(&frame(FRAME_BYTES_MAX + 1)).is_some());
+    }
+
+    #[test]
+    fn a_deadline_that_comes_again_and_again_is_seen_and_one_that_moves_is_not() {
+        let mut deadlines = Deadlines::default();
+        assert!((0..100).all(|ms| deadlines.next((Mono(ms), DeadlineReason::Announce)).is_none()));
+        assert!((0..100).any(|_| deadlines.next((Mono(7), DeadlineReason::Announce)).is_some()));
+    }
 }

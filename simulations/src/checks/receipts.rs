@@ -30,3 +30,47 @@ pub fn released_too_early(through: Arrival, disk: &Disk, authority: &Disk) -> Op
     let (feed, last) = disk.own_chunks(through).find(owed)?;
     Some(format!("{feed}:{} was released, the authority holds {}", last.0, authority.height(&feed).0))
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+    use swabmesh_protocol::entry::node_key;
+    use swabmesh_protocol::fact::{Mark, Receipt};
+    use swabmesh_protocol::id::{Epoch, FeedHeader, Hash, Lane};
+    use swabmesh_protocol::time::Stamp;
+
+    use super::*;
+    use crate::chance::Chance;
+    use crate::disk::Pending;
+
+    fn chunk(writer: u8, fact: &[u8]) -> OpenedChunk {
+        let key = SigningKey::from_bytes(&[writer; 32]);
+        let header = FeedHeader { writer: node_key(&key), epoch: Epoch(1), lane: Lane(1) };
+        OpenedChunk::write(&key, header, (SeqNo(0), Hash::ZERO), [(Stamp(1), fact.to_vec())])
+    }
+
+    fn holding(chunk: &OpenedChunk) -> Disk {
+        let mut disk = Disk::default();
+        disk.persist(Pending { request: None, own: true, bytes: chunk.seal().into_bytes() });
+        disk.start_sync();
+        disk.synced(&mut Chance::new(1, "test"));
+        disk
+    }
+
+    #[test]
+    fn a_receipt_for_what_is_not_on_disk_is_seen() {
+        let held = chunk(1, b"fact");
+        let receipt =
+            |seq| Fact::from(Receipt { marks: vec![Mark { feed: held.header.id(), seq: SeqNo(seq) }] }).to_bytes();
+        assert_eq!(claimed_too_early(&chunk(2, &receipt(1)), &holding(&held)), None);
+        assert!(claimed_too_early(&chunk(2, &receipt(2)), &holding(&held)).is_some());
+    }
+
+    #[test]
+    fn letting_go_of_what_the_authority_does_not_hold_is_seen() {
+        let own = chunk(1, b"fact");
+        assert_eq!(released_too_early(Arrival(1), &holding(&own), &holding(&own)), None);
+        assert_eq!(released_too_early(Arrival(0), &holding(&own), &Disk::default()), None);
+        assert!(released_too_early(Arrival(1), &holding(&own), &Disk::default()).is_some());
+    }
+}

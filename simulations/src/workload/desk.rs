@@ -67,8 +67,8 @@ impl Desk {
 
     fn new_tube(&mut self, town: &mut Town) -> Option<Barcode> {
         if town.chance.happens(town.day.shared_barcode) {
-            let mut others = town.open_tubes.iter().filter(|(site, _)| **site != self.id);
-            if let Some((_, shared)) = others.next_back() {
+            let mut others = town.open_tubes.iter().rev().filter(|(site, _)| **site != self.id);
+            if let Some((_, shared)) = others.next() {
                 return Some(shared.clone());
             }
         }
@@ -169,10 +169,9 @@ impl Desk {
             }
             (Step::Register { resident, insists }, Err(refusal)) => {
                 self.steps.push_front(Step::Register { resident, insists });
+                self.tube = None;
                 if let Refusal::TubeFull { tube, .. } = refusal {
                     self.fill(tube.clone());
-                } else {
-                    self.tube = None;
                 }
                 self.ensure_tube(town);
             }
