@@ -17,8 +17,8 @@ use crate::store::frame;
 
 /// Chunks that may wait for the index; then the driver waits.
 const JOBS_QUEUE: usize = 256;
-/// Keys of one atomic batch of the store, less what one more entry may add.
-const KEYS_MAX: usize = 40;
+/// Keys gathered before they go to the store as one atomic batch. It takes 127; a step adds at most eight entries more.
+const KEYS_MAX: usize = 64;
 /// Keys kept in memory until the store has taken them.
 const AHEAD_KEYS_MAX: usize = 16_384;
 
@@ -65,14 +65,27 @@ pub(super) struct Applier {
     done: SyncSender<Result<(), StoreError>>,
     taken: Receiver<Result<(), StoreError>>,
     outstanding: usize,
+    /// Handed over and perhaps not in the store yet.
     ahead: Changes,
+    /// Not handed over yet: small chunks share a batch.
+    gathered: Changes,
+    /// The last chunk that is whole in what was gathered.
+    gathered_through: Arrival,
 }
 
 impl Applier {
     pub(super) fn new(tables: Tables) -> Self {
         // As many completions as the store has places for calls, so that it never waits for us.
         let (done, taken) = sync_channel(4_096);
-        Self { tables, done, taken, outstanding: 0, ahead: Changes::new() }
+        Self {
+            tables,
+            done,
+            taken,
+            outstanding: 0,
+            ahead: Changes::new(),
+            gathered: Changes::new(),
+            gathered_through: Arrival(0),
+        }
     }
 
     /// Applies one chunk.
@@ -85,10 +98,14 @@ impl Applier {
     ) -> Result<Projected, ApplyError> {
         let chunk = SealedChunk::parse(bytes)?.reopen()?;
         loop {
-            let (projected, writes) = self.step(&chunk, arrival, role, window_ms)?;
+            let projected = self.step(&chunk, arrival, role, window_ms)?;
             let whole = !matches!(projected.placed, Placed::Partly { .. });
-            let through = if whole { arrival } else { Arrival(arrival.0.saturating_sub(1)) };
-            self.hand_over(writes, through)?;
+            if whole {
+                self.gathered_through = self.gathered_through.max(arrival);
+            }
+            if !whole || self.gathered.len() >= KEYS_MAX {
+                self.flush()?;
+            }
             if whole {
                 return Ok(projected);
             }
@@ -101,22 +118,32 @@ impl Applier {
         arrival: Arrival,
         role: Option<Role>,
         window_ms: u64,
-    ) -> Result<(Projected, Vec<Write>), ViewError> {
+    ) -> Result<Projected, ViewError> {
         let ahead = Batch::over(&self.tables, std::mem::take(&mut self.ahead));
         let writer = chunk.header.writer;
         let role_of = |node: &swabmesh_protocol::id::NodeKey| role.filter(|_| *node == writer);
-        let mut batch = Batch::new(&ahead);
+        let mut batch = Batch::over(&ahead, std::mem::take(&mut self.gathered));
         let rules = Rules { window_ms, role_of: &role_of, keys_max: KEYS_MAX };
         let projected = project::apply(&mut batch, chunk, arrival, &rules)?;
-        let writes = batch.into_writes();
+        self.gathered = batch.into_changes();
         self.ahead = ahead.into_changes();
-        Ok((projected, writes))
+        Ok(projected)
     }
 
-    /// Gives writes to the store as one atomic batch.
+    /// Adds rows that are not of a chunk, and says that frames up to `through` are reflected.
     pub(super) fn hand_over(&mut self, writes: Vec<Write>, through: Arrival) -> Result<(), StoreError> {
-        self.ahead.extend(writes.iter().cloned().map(|write| ((write.table, write.key), write.value)));
-        let mut writes: Vec<_> = writes.into_iter().map(store_write).collect();
+        self.gathered.extend(writes.into_iter().map(|write| ((write.table, write.key), write.value)));
+        self.gathered_through = self.gathered_through.max(through);
+        if self.gathered.len() >= KEYS_MAX { self.flush() } else { Ok(()) }
+    }
+
+    /// Gives what was gathered to the store as one atomic batch.
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let through = self.gathered_through;
+        let gathered = std::mem::take(&mut self.gathered);
+        self.ahead.extend(gathered.iter().map(|(key, value)| (key.clone(), value.clone())));
+        let write = |((table, key), value)| store_write(Write { table, key, value });
+        let mut writes: Vec<_> = gathered.into_iter().map(write).collect();
         loop {
             let done = self.done.clone();
             let told = Box::new(move |result| {
@@ -142,6 +169,7 @@ impl Applier {
 
     /// Waits until the store has taken everything handed over.
     pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+        self.flush()?;
         while self.outstanding > 0 {
             self.wait_for_one()?;
         }
