@@ -71,15 +71,16 @@ fn the_line_a_third_party_reads_begins_with_verdict_and_reason() {
 }
 
 #[test]
-fn what_cannot_be_used_ends_in_exit_code_2_and_says_so_on_standard_error() {
-    for arguments in [
-        &["code", "verify", "--vectors", "does-not-exist.json"][..],
-        &["code", "verify", "--issuers", "does-not-exist.json"],
-        &["code", "show", "not a code"],
-        &["no-such-command"],
+fn what_cannot_be_done_ends_in_exit_code_1_and_a_wrong_command_line_in_2_both_on_standard_error() {
+    for (arguments, code) in [
+        (&["code", "verify", "--vectors", "does-not-exist.json"][..], 1),
+        (&["code", "verify", "--issuers", "does-not-exist.json"], 1),
+        (&["code", "show", "not a code"], 1),
+        (&["code", "verify"], 2),
+        (&["no-such-command"], 2),
     ] {
         let answer = swabmesh(arguments, "").unwrap();
-        assert_eq!(answer.code, Some(2), "{arguments:?}: {answer:?}");
+        assert_eq!(answer.code, Some(code), "{arguments:?}: {answer:?}");
         assert!(answer.out.is_empty() && !answer.err.is_empty(), "{arguments:?}: {answer:?}");
     }
 }

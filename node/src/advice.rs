@@ -48,7 +48,7 @@ pub fn advice(snapshot: &Snapshot) -> Vec<Advice> {
     lists(snapshot, &mut all);
     all.extend(snapshot.core.peers.iter().filter_map(peer));
     if snapshot.counters.get("forks").is_some_and(|forks| *forks > 0) {
-        let what = "a node signed two histories; both are kept, the later one in quarantine";
+        let what = "a node signed two histories; the one that came first is kept, the other is refused";
         all.push(Advice::new(Level::Look, what, "Tell the authority which node it was: see the log."));
     }
     all.sort_by_key(|advice| std::cmp::Reverse(advice.level));
@@ -101,13 +101,13 @@ fn copies(snapshot: &Snapshot, all: &mut Vec<Advice>) {
         } else {
             "the authority is not connected; neighbours are, and carry what is registered here"
         };
-        let what_to_do = "Check the uplink, and authority_addresses in node.toml; or carry a bundle.";
+        let what_to_do = "Check the uplink, and authority_addresses in node.toml.";
         all.push(Advice::new(Level::Look, what, what_to_do));
     }
     let only_here = core.own.only_here;
     if only_here > 0 && core.role != Role::Authority {
         let what = format!("{only_here} registrations exist only on this machine");
-        let what_to_do = if core.peers.is_empty() { "Keep it safe; connect it, or carry a bundle." } else { "" };
+        let what_to_do = if core.peers.is_empty() { "Keep it safe, and connect it." } else { "" };
         all.push(Advice::new(Level::Look, what, what_to_do));
     }
 }
@@ -118,16 +118,16 @@ fn lists(snapshot: &Snapshot, all: &mut Vec<Advice>) {
         return;
     }
     if core.lists.is_empty() {
-        let what_to_do = "Connect to a neighbour or the authority, or import a bundle.";
+        let what_to_do = "Connect to a neighbour or the authority.";
         all.push(Advice::new(Level::Look, "no revocation list is here yet: codes get an amber verdict", what_to_do));
     }
     if let Some(oldest) = core.lists.iter().filter(|list| list.stale).map(|list| list.age_s).max() {
         let what = format!("the revocation list is {} old: codes get an amber verdict", duration(oldest));
-        all.push(Advice::new(Level::Look, what, "Connect to a neighbour or the authority, or import a bundle."));
+        all.push(Advice::new(Level::Look, what, "Connect to a neighbour or the authority."));
     }
     if core.seal_key.is_none() {
         let what = "no key of the authority is here yet: telephone and address typed here are not kept";
-        all.push(Advice::new(Level::Look, what, "Connect to a neighbour or the authority, or import a bundle."));
+        all.push(Advice::new(Level::Look, what, "Connect to a neighbour or the authority."));
     }
 }
 

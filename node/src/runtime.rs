@@ -118,6 +118,7 @@ impl NodeHandle {
     ///
     /// # Errors
     /// [`StartError`]: says which of them and what to do.
+    #[expect(clippy::unused_async, reason = "it starts tasks, so it needs a runtime around it")]
     pub async fn start(setup: Setup) -> Result<Self, StartError> {
         let opened = tokio::task::block_in_place(|| Store::open(&setup.store, &setup.store_options))?;
         if !opened.recovery.is_clean() {

@@ -1,5 +1,7 @@
 //! Whole nodes in one process: real stores, real connections over loopback.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failed unwrap is a failed test")]
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,6 +34,11 @@ fn key(number: u8) -> SigningKey {
 impl City {
     fn new() -> Self {
         Self { root: key(1), issuer: key(2) }
+    }
+
+    /// A city with the same issuer and another root: its certificates are worth nothing here.
+    fn foreign() -> Self {
+        Self { root: key(3), issuer: key(2) }
     }
 
     fn certificate(&self, key: &SigningKey, role: Role, name: &str, lane: u16) -> Vec<u8> {
@@ -93,10 +100,9 @@ async fn issue(authority: &NodeHandle, person: u8) -> String {
         last_four: "002X".to_owned(),
         of_kind: OfKind::Static,
     };
-    match authority.command(Command::Issue(Box::new(command))).await.unwrap() {
-        Reply::Issued { text, .. } => text,
-        other => panic!("{other:?}"),
-    }
+    let reply = authority.command(Command::Issue(Box::new(command))).await.unwrap();
+    let Reply::Issued { text, .. } = reply else { panic!("{reply:?}") };
+    text
 }
 
 async fn open(site: &NodeHandle, tube: &str) {
@@ -111,10 +117,9 @@ async fn register(site: &NodeHandle, tube: &str, code: &str, reason: Option<&str
         operator: Text::new("op1").unwrap(),
         reason: reason.map(|reason| Text::new(reason).unwrap()),
     };
-    match site.command(Command::Register(Box::new(command))).await? {
-        Reply::Verdict(verdict) => Ok(*verdict),
-        other => panic!("{other:?}"),
-    }
+    let reply = site.command(Command::Register(Box::new(command))).await?;
+    let Reply::Verdict(verdict) = reply else { panic!("{reply:?}") };
+    Ok(*verdict)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,4 +188,88 @@ async fn a_node_started_again_goes_on_where_it_stopped() {
     let again = register(&site, "T1", &code, None).await.unwrap();
     assert_eq!(again.earlier.first().map(|earlier| earlier.registration), first.registration);
     site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_of_another_city_is_refused_and_gets_nothing() {
+    let dirs = tempfile::tempdir().unwrap();
+    let setup = City::new().setup(&dirs.path().join("a"), key(10), Role::Authority, "Authority", 0, &[]);
+    let authority = NodeHandle::start(setup).await.unwrap();
+    issue(&authority, 1).await;
+    let at = [address(&authority).await];
+    let setup = City::foreign().setup(&dirs.path().join("s"), key(20), Role::Site, "Stranger", 7, &at);
+    let stranger = NodeHandle::start(setup).await.unwrap();
+    eventually("the refusal", async || {
+        let counters = authority.snapshot().counters.clone();
+        let refused = counters.get("closed_no_certificate").copied().unwrap_or_default();
+        if refused > 0 { Ok(()) } else { Err(format!("{counters:?}")) }
+    })
+    .await;
+    assert_eq!(stranger.snapshot().core.feeds, 0);
+    assert!(authority.snapshot().core.peers.iter().all(|peer| peer.role.is_none()));
+    stranger.stop().await;
+    authority.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_withdrawn_site_is_cut_off_and_what_it_wrote_before_stands() {
+    let city = City::new();
+    let dirs = tempfile::tempdir().unwrap();
+    let setup = city.setup(&dirs.path().join("a"), key(10), Role::Authority, "Authority", 0, &[]);
+    let authority = NodeHandle::start(setup).await.unwrap();
+    let at = [address(&authority).await];
+    let site =
+        NodeHandle::start(city.setup(&dirs.path().join("s"), key(20), Role::Site, "Gate 3", 7, &at)).await.unwrap();
+    let code = issue(&authority, 1).await;
+    open(&site, "T1").await;
+    register(&site, "T1", &code, None).await.unwrap();
+    let at_authority = async || authority.snapshot().core.entries;
+    eventually("the registration at the authority", async || {
+        if site.snapshot().core.own.at_authority == 1 { Ok(()) } else { Err(format!("{:?}", site.snapshot().core.own)) }
+    })
+    .await;
+    let command = Command::Withdraw { node: node_key(&key(20)), reason: Text::new("stolen").unwrap() };
+    authority.command(command).await.unwrap();
+    eventually("the cut", async || {
+        let peers = authority.snapshot().core.peers.clone();
+        if peers.is_empty() { Ok(()) } else { Err(format!("{peers:?}")) }
+    })
+    .await;
+    let before = at_authority().await;
+    register(&site, "T1", &code, Some("after the theft")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(at_authority().await, before, "nothing written after the mark came in");
+    site.stop().await;
+    authority.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_whose_index_is_damaged_rebuilds_it_from_the_journal_and_loses_nothing() {
+    let city = City::new();
+    let dirs = tempfile::tempdir().unwrap();
+    let setup = city.setup(&dirs.path().join("a"), key(10), Role::Authority, "Authority", 0, &[]);
+    let authority = NodeHandle::start(setup).await.unwrap();
+    let code = issue(&authority, 1).await;
+    let at = [address(&authority).await];
+    let site_dir = dirs.path().join("s");
+    let site = NodeHandle::start(city.setup(&site_dir, key(20), Role::Site, "Gate 3", 7, &[])).await.unwrap();
+    open(&site, "T1").await;
+    let first = register(&site, "T1", &code, None).await.unwrap();
+    site.stop().await;
+    let index = site_dir.join("index").join("db");
+    let mut bytes = std::fs::read(&index).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[..middle].fill(0x5a);
+    std::fs::write(&index, bytes).unwrap();
+
+    let site = NodeHandle::start(city.setup(&site_dir, key(20), Role::Site, "Gate 3", 7, &at)).await.unwrap();
+    let again = register(&site, "T1", &code, Some("after the damage")).await.unwrap();
+    assert_eq!(again.earlier.first().map(|earlier| earlier.registration), first.registration);
+    eventually("both registrations at the authority", async || {
+        let own = site.snapshot().core.own;
+        if own.at_authority == 2 && own.registrations == 2 { Ok(()) } else { Err(format!("{own:?}")) }
+    })
+    .await;
+    site.stop().await;
+    authority.stop().await;
 }

@@ -1,5 +1,12 @@
 //! docs/formats.md against the journal: the example segment is written again and compared, byte for byte.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "what a test calls is part of the test"
+)]
+
 use std::fs;
 
 use swabmesh_node::store::Store;

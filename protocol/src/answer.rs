@@ -5,12 +5,16 @@ use crate::limits::PRIOR_MAX;
 use crate::project;
 use crate::view::{View, ViewError};
 
-/// Reads what a query asks for.
+/// Reads what a query asks for; [`Answer::Failed`] when the disk fails.
 pub fn answer<V: View>(view: &V, query: &Query) -> Answer {
     read(view, query).unwrap_or(Answer::Failed)
 }
 
-fn read<V: View>(view: &V, query: &Query) -> Result<Answer, ViewError> {
+/// Reads what a query asks for.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn read<V: View>(view: &V, query: &Query) -> Result<Answer, ViewError> {
     // Read first: what arrives while the rest is read is then told twice rather than not at all.
     let through = project::indexed(view)?;
     Ok(match query {

@@ -167,6 +167,7 @@ impl Frontier {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "made-up data")]
 mod tests {
     use super::*;
     use crate::id::{Epoch, NodeKey};

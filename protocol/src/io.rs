@@ -295,7 +295,7 @@ pub enum Notice {
         /// Why.
         reason: crate::merge::MergeRefusal,
     },
-    /// A feed has two histories; what we hold stays, the other branch goes to quarantine.
+    /// A feed has two histories; what we hold stays, the other branch is refused.
     Fork {
         /// The feed.
         feed: FeedId,

@@ -21,7 +21,7 @@ pub struct Roster {
 pub enum Standing {
     /// Enrolled: everything it writes stands.
     Enrolled(Role),
-    /// Withdrawn: what it wrote up to this number stands, the rest goes to quarantine.
+    /// Withdrawn: what it wrote up to this number stands, the rest is refused.
     WithdrawnAbove(SeqNo, Role),
     /// No certificate is known; it may arrive later.
     Unknown,

@@ -1,10 +1,9 @@
 //! One simulated machine: the production core, a disk and a clock.
 
+use swabmesh_protocol::answer;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{Epoch, FeedId, NodeKey};
 use swabmesh_protocol::io::{Answer, Deadline, Input, Output, Query};
-use swabmesh_protocol::limits::PRIOR_MAX;
-use swabmesh_protocol::project;
 use swabmesh_protocol::replica::{Identity, Replica, RestoreError};
 use swabmesh_protocol::restore::{self, Found};
 use swabmesh_protocol::roster::Standing;
@@ -146,24 +145,7 @@ impl Node {
     /// # Errors
     /// [`Broken::Tables`].
     pub fn read(&self, query: &Query) -> Result<Answer, Broken> {
-        let tables = self.disk.tables();
-        Ok(match query {
-            Query::Range { feed, from, bytes_max } => {
-                Answer::Range(project::read_range(tables, feed, *from, *bytes_max)?.map(|chunk| chunk.into_bytes()))
-            }
-            Query::Desk { person, subjects } => {
-                let prior = person.map(|(person, since)| project::prior(tables, &person, since, PRIOR_MAX));
-                let documents = subjects
-                    .iter()
-                    .map(|subject| project::document_facts(tables, subject))
-                    .collect::<Result<_, _>>()?;
-                let prior = prior.transpose()?.unwrap_or_default();
-                Answer::Desk { through: project::indexed(tables)?, prior, documents }
-            }
-            Query::Registry { person } => {
-                Answer::Registry { through: project::indexed(tables)?, issued: project::issued(tables, person)? }
-            }
-        })
+        Ok(answer::read(self.disk.tables(), query)?)
     }
 }
 

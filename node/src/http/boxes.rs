@@ -15,7 +15,7 @@ use crate::reading;
 
 pub(super) async fn show(State(shell): State<Shell>, Named(barcode): Named<Barcode>) -> Result<Json<BoxView>, Problem> {
     let view = shell.node.view().clone();
-    let what_to_do = "Check the barcode; if it was packed elsewhere, connect this node or import a bundle.";
+    let what_to_do = "Check the barcode; if it was packed elsewhere, connect this node.";
     let missing = Problem::not_found(format!("nobody this node heard of spoke of box {barcode}"), what_to_do);
     let shown = read(move || reading::transport(&view, &barcode)).await?;
     shown.map(Json).ok_or(missing)

@@ -97,15 +97,21 @@ mod tests {
     use crate::api::{DocumentEntry, GuardianEntry};
     use crate::intake::Intake;
 
-    /// The example number of GB 11643-1999, and one made like it for somebody born in 1980.
-    const ELDER: &str = "11010519491231002X";
-    const ADULT: &str = "110105198001010024";
+    /// The example number of GB 11643-1999: born on the last day of 1949.
+    const NUMBER: &str = "11010519491231002X";
 
-    fn ask(kind: IssuedKind, number: &str, change: impl FnOnce(&mut IssueCode)) -> Result<OfKind, Problem> {
-        let guardian = GuardianEntry { document: Some(1), number: Some(ELDER.to_owned()), ..GuardianEntry::default() };
+    /// The day of issue, seconds since 1970 UTC, that makes them this old.
+    #[derive(Clone, Copy)]
+    enum Age {
+        Adult = 315_532_800,
+        Elder = 1_649_433_600,
+    }
+
+    fn ask(kind: IssuedKind, age: Age, change: impl FnOnce(&mut IssueCode)) -> Result<OfKind, Problem> {
+        let guardian = GuardianEntry { document: Some(1), number: Some(NUMBER.to_owned()), ..GuardianEntry::default() };
         let document = DocumentEntry {
             document: 1,
-            number: Some(number.to_owned()),
+            number: Some(NUMBER.to_owned()),
             name: Some("张三".to_owned()),
             guardian: Some(guardian),
             ..DocumentEntry::default()
@@ -113,29 +119,29 @@ mod tests {
         let mut body = IssueCode { kind, document, unable_to_apply: false, serial: None, device: None };
         change(&mut body);
         let persons = PersonKey::new([9; 32]);
-        let intake = Intake { persons: &persons, seal_to: None, now: Wall::from_seconds(1_649_433_600) };
+        let intake = Intake { persons: &persons, seal_to: None, now: Wall::from_seconds(age as u64) };
         of_kind(&body, &intake.identify(&body.document)?)
     }
 
     #[test]
     fn a_relatives_code_goes_to_elders_minors_and_people_unable_to_apply_only() {
-        let relative = |number, unable| ask(IssuedKind::Relative, number, |body| body.unable_to_apply = unable);
-        assert!(matches!(relative(ELDER, false), Ok(OfKind::Relative { category: Category::Elder, .. })));
-        assert!(matches!(relative(ADULT, true), Ok(OfKind::Relative { category: Category::UnableToApply, .. })));
-        let problem = relative(ADULT, false).unwrap_err();
+        let relative = |age, unable| ask(IssuedKind::Relative, age, |body| body.unable_to_apply = unable);
+        assert!(matches!(relative(Age::Elder, false), Ok(OfKind::Relative { category: Category::Elder, .. })));
+        assert!(matches!(relative(Age::Adult, true), Ok(OfKind::Relative { category: Category::UnableToApply, .. })));
+        let problem = relative(Age::Adult, false).unwrap_err();
         assert_eq!((problem.name(), problem.routes.len()), ("not-eligible", 3));
-        let alone = ask(IssuedKind::Relative, ELDER, |body| body.document.guardian = None).unwrap_err();
+        let alone = ask(IssuedKind::Relative, Age::Elder, |body| body.document.guardian = None).unwrap_err();
         assert!(alone.detail.contains("guardian"), "{}", alone.detail);
     }
 
     #[test]
     fn a_live_credential_needs_the_phones_key_and_a_paper_code_gets_a_serial() {
-        assert!(ask(IssuedKind::Live, ADULT, |_| {}).is_err());
-        assert!(ask(IssuedKind::Live, ADULT, |body| body.device = Some("xyz".to_owned())).is_err());
-        let live = ask(IssuedKind::Live, ADULT, |body| body.device = Some("07".repeat(32)));
+        assert!(ask(IssuedKind::Live, Age::Adult, |_| {}).is_err());
+        assert!(ask(IssuedKind::Live, Age::Adult, |body| body.device = Some("xyz".to_owned())).is_err());
+        let live = ask(IssuedKind::Live, Age::Adult, |body| body.device = Some("07".repeat(32)));
         assert_eq!(live, Ok(OfKind::Live { device: [7; 32] }));
-        let paper = ask(IssuedKind::Paper, ADULT, |body| body.serial = Some(5));
+        let paper = ask(IssuedKind::Paper, Age::Adult, |body| body.serial = Some(5));
         assert_eq!(paper, Ok(OfKind::Paper { category: Category::UnableToApply, serial: 5 }));
-        assert_eq!(ask(IssuedKind::Static, ADULT, |_| {}), Ok(OfKind::Static));
+        assert_eq!(ask(IssuedKind::Static, Age::Adult, |_| {}), Ok(OfKind::Static));
     }
 }

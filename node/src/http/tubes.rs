@@ -43,7 +43,7 @@ pub(super) async fn show(
 }
 
 pub(super) fn unknown(barcode: &Barcode) -> Problem {
-    let what_to_do = "Check the barcode; if it was used elsewhere, connect this node or import a bundle.";
+    let what_to_do = "Check the barcode; if it was used elsewhere, connect this node.";
     Problem::not_found(format!("nobody this node heard of spoke of tube {barcode}"), what_to_do)
 }
 

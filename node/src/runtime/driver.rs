@@ -325,7 +325,7 @@ impl Driver {
             NetworkEvent::Frame { link, bytes } => {
                 self.inputs.push_back(Input::Frame { link: to_core(link), bytes });
             }
-            NetworkEvent::Writable { link } => self.flush(to_core(link)).await,
+            NetworkEvent::Writable { link } => self.flush(to_core(link)),
             NetworkEvent::Disconnected { link, reason } => {
                 tracing::info!(link = link.0, ?reason, "disconnected");
                 self.backlog.remove(&to_core(link));
@@ -362,11 +362,11 @@ impl Driver {
             self.backlog.remove(&link);
             self.tell_carrier(NetworkCommand::Close(to_carrier(link))).await;
         } else {
-            self.flush(link).await;
+            self.flush(link);
         }
     }
 
-    async fn flush(&mut self, link: LinkId) {
+    fn flush(&mut self, link: LinkId) {
         let Some(waiting) = self.backlog.get_mut(&link) else { return };
         while let Some(frame) = waiting.pop_front() {
             if let Err(unsent) = self.carrier.send(to_carrier(link), frame) {

@@ -1,3 +1,5 @@
+#![expect(clippy::cast_possible_truncation, reason = "made-up data")]
+
 use proptest::prelude::*;
 
 use super::*;

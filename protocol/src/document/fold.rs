@@ -5,13 +5,15 @@ use unicode_normalization::UnicodeNormalization;
 /// Folds a number: NFKC, upper case, then no spaces, hyphens or invisible characters at all.
 #[must_use]
 pub fn fold_number(text: &str) -> String {
-    fold(text).filter(|&c| !is_line_end(c)).collect()
+    let folded: String = fold(text).filter(|&c| !is_line_end(c)).collect();
+    // What was dropped may have stood between a letter and its mark (U+0384): they meet now.
+    folded.nfkc().collect()
 }
 
 /// Folds a machine-readable zone like [`fold_number`] and returns its lines, which may be a single one.
 #[must_use]
 pub fn fold_lines(text: &str) -> Vec<String> {
-    let folded: String = fold(text).collect();
+    let folded: String = fold(text).collect::<String>().nfkc().collect();
     folded.split(is_line_end).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
@@ -54,6 +56,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_mark_that_a_space_kept_apart_is_joined_at_once() {
+        let once = fold_number("º\u{384}");
+        assert_eq!(fold_number(&once), once);
+    }
 
     #[test]
     fn full_width_digits_spaces_and_hyphens_fold_to_one_number() {

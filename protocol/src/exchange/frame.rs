@@ -81,7 +81,7 @@ pub enum Frame {
     /// "These are durable here": sent after the sync to disk, never before.
     #[n(9)]
     Ack(#[n(0)] Vec<Held>),
-    /// "That range will not come to pass": I cannot send it (pruned, in quarantine), or did not take it into my log.
+    /// "That range will not come to pass": I cannot send it (not held, or not any more), or did not take it into my log.
     #[n(10)]
     Gone(#[n(0)] Want),
     /// "Not now": come back later.
@@ -243,6 +243,7 @@ pub fn decode_heads(mut bytes: &[u8]) -> Result<Vec<ToldHead>, BadFrame> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "made-up data")]
 mod tests {
     use proptest::prelude::*;
 

@@ -119,6 +119,7 @@ impl Pull {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "made-up data")]
 mod tests {
     use super::*;
 

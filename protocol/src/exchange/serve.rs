@@ -118,6 +118,7 @@ impl Serve {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "made-up data")]
 mod tests {
     use super::*;
 

@@ -120,10 +120,10 @@ reasons! {
         "Ask for the newest code, or register with an identity document.";
     /// Check 13: the list that would say so is not here.
     ListMissing = 16, "list-missing", Amber, "this site has no revocation list for the code", "缺少作废名单",
-        "Register the person; connect this site or import a bundle soon.";
+        "Register the person; connect this site soon.";
     /// Check 13: the list is older than the policy says.
     ListStale = 17, "list-stale", Amber, "this site's revocation list is old", "作废名单过旧",
-        "Register the person; connect this site or import a bundle soon.";
+        "Register the person; connect this site soon.";
     /// Check 14: this presentation was used at another desk.
     Replayed = 18, "replayed", Red, "this live code was just used at another desk", "此码刚在别处使用",
         "Ask the person to open the code again on their own phone.";

@@ -16,7 +16,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 ];
 
 /// The modules of the core, lowest first: a module uses its own layer and those below.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     // Units, bounds, and the shape of a table.
     &["limits", "sensitive", "text", "time", "view"],
     // Names, and bytes from outside.
@@ -38,6 +38,8 @@ const LAYERS: [&[&str]; 12] = [
     &["answer", "append", "copies", "desk", "exchange", "frontier", "issuing", "parked", "project", "register"],
     // The routing between them.
     &["replica"],
+    // What a runner puts together before it starts one.
+    &["restore"],
 ];
 
 /// Finds manifests that depend on a crate of ours they must not know.

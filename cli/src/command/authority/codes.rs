@@ -74,7 +74,7 @@ pub(super) struct IssueArguments {
     connection: Connection,
 }
 
-/// Revoke a person's code of a kind; every site learns it by sync or by bundle
+/// Revoke a person's code of a kind; every site learns it by sync
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   swabmesh authority revoke --number 11010519491231002X --reason lost --data city

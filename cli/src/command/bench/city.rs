@@ -11,7 +11,7 @@ use swabmesh_protocol::code::{Credential, OfKind, StatusRef, issue, text};
 use swabmesh_protocol::command::{Presented, Register};
 use swabmesh_protocol::cose::Algorithm;
 use swabmesh_protocol::entry::node_key;
-use swabmesh_protocol::fact::{Role, Route};
+use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{CodeId, Lane, Person};
 use swabmesh_protocol::policy::Policy;
 use swabmesh_protocol::replica::Signed;
@@ -76,7 +76,7 @@ impl City {
             exp_s: now_s + 30 * 86_400,
             cti: CodeId(scatter(number, 1).to_be_bytes()),
             person: person(number),
-            masked_name: "张*三".to_owned(),
+            masked_name: masked_name(number),
             document_type: 1,
             last_four: last_four(number),
             status: StatusRef { list: 1, index: u32::try_from(number % (1 << 20))? },
@@ -111,20 +111,25 @@ pub(super) fn tube(number: u64) -> String {
     format!("T{:08}", number / POOL)
 }
 
-/// The n-th registration as if its code had been verified elsewhere.
-pub(super) fn registration(number: u64) -> anyhow::Result<Register> {
-    Ok(Register {
-        tube: tube(number).parse()?,
-        presented: Presented::Document {
-            person: person(number),
-            route: Route::Document,
-            document: 1,
-            last_four: Text::new(last_four(number))?,
-            name: Text::new("张*三")?,
-            guardian: None,
-            details: None,
-        },
-        operator: Text::new("op1")?,
-        reason: None,
-    })
+/// The n-th registration: a static code, shown at a desk.
+pub(super) fn registration(city: &City, number: u64, now_s: u64) -> anyhow::Result<Register> {
+    let presented = Presented::Code(city.code(number, now_s)?);
+    Ok(Register { tube: tube(number).parse()?, presented, operator: Text::new("op1")?, reason: None })
+}
+
+/// A masked name of the n-th resident, one of 400.
+fn masked_name(number: u64) -> String {
+    const SURNAMES: [char; 20] = [
+        '王', '李', '张', '刘', '陈', '杨', '赵', '黄', '周', '吴', '徐', '孙', '胡', '朱', '高', '林', '何', '郭',
+        '马', '罗',
+    ];
+    const LAST: [char; 20] = [
+        '伟', '芳', '娜', '敏', '静', '强', '磊', '军', '洋', '勇', '艳', '杰', '娟', '涛', '明', '超', '兰', '霞',
+        '平', '刚',
+    ];
+    let pick = |list: &[char; 20], stream| {
+        let at = usize::try_from(scatter(number, stream) % 20).unwrap_or(0);
+        list.get(at).copied().unwrap_or('王')
+    };
+    format!("{}*{}", pick(&SURNAMES, 5), pick(&LAST, 6))
 }

@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command as Process, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -112,8 +113,10 @@ pub(super) fn eprint_progress(what: &str) {
 /// Fills a store with registrations of one site; returns the entries it holds.
 pub(super) fn fill(store: &Path, count: u64) -> anyhow::Result<u64> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let city = Arc::new(City::new());
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() - 60;
     runtime.block_on(async {
-        let node = NodeHandle::start(City::new().setup(store, 9, Role::Site)?).await?;
+        let node = NodeHandle::start(city.setup(store, 9, Role::Site)?).await?;
         for first in (0..count).step_by(usize::try_from(FILLING * POOL)?) {
             let numbers = first..(first + FILLING * POOL).min(count);
             let opened = numbers.clone().step_by(usize::try_from(POOL)?).map(|number| {
@@ -130,9 +133,9 @@ pub(super) fn fill(store: &Path, count: u64) -> anyhow::Result<u64> {
             let desks =
                 (0..POOL).flat_map(|place| numbers.clone().skip(usize::try_from(place).unwrap_or(0)).step_by(10));
             let commands = desks.map(|number| {
-                let node = node.clone();
+                let (node, city) = (node.clone(), Arc::clone(&city));
                 tokio::spawn(async move {
-                    let command = Command::Register(Box::new(registration(number)?));
+                    let command = Command::Register(Box::new(registration(&city, number, now_s)?));
                     anyhow::Ok(node.command(command).await.map(|_| ())?)
                 })
             });

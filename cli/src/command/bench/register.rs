@@ -117,8 +117,7 @@ async fn register(node: &NodeHandle, number: u64, codes: &[String]) -> anyhow::R
     let start = Instant::now();
     let reply = node.command(command).await?;
     let time = start.elapsed();
-    match reply {
-        Reply::Verdict(verdict) if verdict.registration.is_some() => Ok(time),
-        other => anyhow::bail!("not registered: {other:?}"),
-    }
+    let registered = matches!(&reply, Reply::Verdict(verdict) if verdict.registration.is_some());
+    anyhow::ensure!(registered, "not registered: {reply:?}");
+    Ok(time)
 }

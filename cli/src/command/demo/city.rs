@@ -75,8 +75,8 @@ impl City {
         for place in self.others() {
             wait_until(&format!("{} connected", place.name), within, || {
                 let status = place.status()?;
-                let peers = status["peers"].as_array().cloned().unwrap_or_default();
-                Ok(peers.iter().any(|peer| peer["role"] == Value::from("authority")))
+                let peers = status.get("peers").and_then(Value::as_array).cloned().unwrap_or_default();
+                Ok(peers.iter().any(|peer| peer.get("role").and_then(Value::as_str) == Some("authority")))
             })?;
         }
         Ok(())

@@ -110,7 +110,7 @@ fn document(category: Category, number: u64) -> Value {
         Category::Passport => {
             json!({ "type": 2, "number": format!("X{number:07}"), "state": "UTO", "name": "ANNA ERIKSSON" })
         }
-        Category::Permit if number % 2 == 0 => {
+        Category::Permit if number.is_multiple_of(2) => {
             json!({ "type": 3, "number": format!("H{:08}", number), "name": name(number) })
         }
         Category::Permit => json!({ "type": 4, "number": format!("{:08}", number), "name": name(number) }),
