@@ -1,6 +1,6 @@
 //! Whole nodes in one process: real stores, real connections over loopback.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,6 @@
-//! Figures, not verdicts: `cargo test --release -p swabmesh-node --test network_figures -- --ignored --nocapture --test-threads 1`
+//! The carrier over loopback: bytes a second through one link, and what a thousand idle peers cost.
+//!
+//! `cargo bench -p swabmesh-node --bench network`
 
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +11,7 @@
     reason = "a test fails by panicking, and looks for one event among all"
 )]
 
-#[path = "network_support/node.rs"]
+#[path = "../tests/network_support/node.rs"]
 mod support;
 
 use std::collections::BTreeSet;
@@ -21,12 +23,21 @@ use support::{TestNode, config, key, linked_pair};
 use swabmesh_node::network::{NetworkCommand, NetworkEvent, PeerAddress, PeerKind, start};
 use tokio::sync::mpsc;
 
+fn main() {
+    if std::env::var_os("SWABMESH_TEST_SERVER").is_some() {
+        return role_of_the_server();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        bulk_throughput_over_loopback().await;
+        memory_and_processor_of_a_thousand_idle_peers().await;
+    });
+}
+
 const CLIENTS: u32 = 1_000;
 const FRAME_BYTES: usize = 256 * 1024;
 const FRAMES: u32 = 4_096;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a figure"]
 async fn bulk_throughput_over_loopback() {
     let (mut one, here, mut other, there) = linked_pair().await;
     let (start, (_, ticks)) = (Instant::now(), usage(std::process::id()));
@@ -67,11 +78,8 @@ fn usage(pid: u32) -> (u64, u64) {
     (resident.trim().trim_end_matches(" kB").parse().unwrap(), ticks)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a figure"]
 async fn memory_and_processor_of_a_thousand_idle_peers() {
     let mut server = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "role_of_the_server", "--nocapture"])
         .env("SWABMESH_TEST_SERVER", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -114,12 +122,8 @@ async fn memory_and_processor_of_a_thousand_idle_peers() {
     server.wait().unwrap();
 }
 
-#[test]
-#[ignore = "the role of the server in the figure above, which starts it"]
+/// The other process of the figure above, which starts it.
 fn role_of_the_server() {
-    if std::env::var_os("SWABMESH_TEST_SERVER").is_none() {
-        return;
-    }
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
