@@ -14,6 +14,7 @@ mod issue;
 mod judgement;
 mod keygen;
 mod present;
+mod render;
 mod show;
 mod verify;
 
@@ -29,6 +30,7 @@ enum Action {
     Keygen(keygen::Arguments),
     Issue(issue::Arguments),
     Present(present::Arguments),
+    Render(render::Arguments),
     Show(show::Arguments),
     Verify(verify::Arguments),
 }
@@ -39,6 +41,7 @@ impl Arguments {
             Action::Keygen(arguments) => arguments.run(out),
             Action::Issue(arguments) => arguments.run(out),
             Action::Present(arguments) => arguments.run(out),
+            Action::Render(arguments) => arguments.run(out),
             Action::Show(arguments) => arguments.run(out),
             Action::Verify(arguments) => arguments.run(out),
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
+use swabmesh_node::picture::read::codes_in;
 use swabmesh_protocol::limits::SCAN_BYTES_MAX;
 use swabmesh_protocol::scan::Scanned;
 use swabmesh_protocol::verify::file::KnowledgeFile;
@@ -14,15 +15,19 @@ use swabmesh_protocol::verify::{Knowledge, Reason, verify};
 use super::judgement::Judgement;
 use crate::{Outcome, clock};
 
-/// Judge codes, one a line from standard input, as a site would.
+/// Judge codes as a site would: one a line from standard input, or every code in the pictures named.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   swabmesh code verify --issuers codes.json --status codes.json --at 1649520000 --json < codes.txt
   swabmesh code issue ... | swabmesh code verify --issuers issuers.json
+  swabmesh code verify --issuers codes.json --status codes.json photo.jpg
   swabmesh code verify --vectors codes.json
 Without --status no status list is held, which is an amber verdict.
 Exit code: 0 when every code was judged, whatever its verdict, and every vector passed; 1 when a vector failed or a file could not be used.")]
 pub(crate) struct Arguments {
+    /// Pictures, PNG or JPEG; standard input when left out
+    #[arg(value_name = "PICTURE", conflicts_with = "vectors")]
+    pictures: Vec<PathBuf>,
     /// File with `issuers` and `policy`
     #[arg(long, value_name = "FILE.json", required_unless_present = "vectors")]
     issuers: Option<PathBuf>,
@@ -46,6 +51,14 @@ impl Arguments {
             return run_vectors(&read_file(path)?, self.json, out);
         }
         let knowledge = self.knowledge()?;
+        for picture in &self.pictures {
+            for text in codes_in(picture).with_context(|| picture.display().to_string())? {
+                self.judge(&Scanned::from_text(&text), &knowledge, out)?;
+            }
+        }
+        if !self.pictures.is_empty() {
+            return Ok(Outcome::Done);
+        }
         let mut lines = Lines { input: std::io::stdin().lock() };
         while let Some(line) = lines.next_line()? {
             self.judge(&Scanned::from_bytes(&line), &knowledge, out)?;
