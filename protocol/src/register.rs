@@ -207,3 +207,6 @@ fn warnings(reasons: Reasons) -> u8 {
     let bit = |reason: Reason| 1u8.checked_shl(u32::from(reason.number() - FIRST_WARNING)).unwrap_or(0);
     reasons.iter().filter(|reason| reason.number() >= FIRST_WARNING).map(bit).fold(0, |bits, bit| bits | bit)
 }
+
+#[cfg(test)]
+mod tests;

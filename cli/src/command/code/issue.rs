@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     document_type: u8,
     /// Last four characters of the document's number
-    #[arg(long, value_name = "XXXX")]
+    #[arg(long, value_name = "FOUR")]
     last4: String,
     /// Number of the status list
     #[arg(long, value_name = "N")]
