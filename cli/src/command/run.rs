@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
+use swabmesh_node::beside::{Beside, Ground};
 use swabmesh_node::config::Flag;
 use swabmesh_node::home::Home;
 use swabmesh_node::serve::{Reach, Service, stop_signal};
@@ -75,9 +76,17 @@ impl Arguments {
         let json = self.json;
         runtime.block_on(async {
             let stop = stop_signal()?;
-            service.run(|reach| say(reach, json, out), stop).await
+            service.run(beside(role), |reach| say(reach, json, out), stop).await
         })?;
         Ok(Outcome::Done)
+    }
+}
+
+/// Pages and services of the role.
+fn beside(role: Role) -> impl FnOnce(&Ground) -> Result<Beside, Box<dyn std::error::Error + Send + Sync>> {
+    move |ground| match role {
+        Role::Authority => Ok(swabmesh_authority::services(ground)?),
+        Role::Site | Role::Lab => Ok(swabmesh_desk::pages(ground)?),
     }
 }
 
