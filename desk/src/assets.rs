@@ -39,6 +39,7 @@ assets! {
     "/assets/text/zh.js", SCRIPT, "text/zh.js";
     "/assets/text/en.js", SCRIPT, "text/en.js";
     "/assets/elements.js", SCRIPT, "elements.js";
+    "/assets/state.js", SCRIPT, "state.js";
     "/assets/sign-in.js", SCRIPT, "sign-in.js";
     "/assets/scanner.js", SCRIPT, "scanner.js";
     "/assets/queue.js", SCRIPT, "queue.js";

@@ -121,13 +121,15 @@ impl Sessions {
     }
 
     /// Asks for the PIN before the next request is answered, or lets go on after it was given.
-    pub fn set_locked(&self, shown: &Shown, locked: bool, now: Wall) {
+    #[must_use]
+    pub fn set_locked(&self, shown: Shown, locked: bool, now: Wall) -> Shown {
         let mut open = self.lock();
         if let Some(session) = open.iter_mut().find(|session| session.cookie == shown.cookie) {
             session.locked = locked;
             session.seen = now;
         }
         self.keep(&open);
+        Shown { locked, ..shown }
     }
 
     /// Ends a session.
@@ -189,7 +191,7 @@ mod tests {
         assert!(!sessions.show(&cookie, later(IDLE_S_MAX - 1), false).unwrap().locked);
         let shown = sessions.show(&cookie, later(IDLE_S_MAX), true).unwrap();
         assert!(shown.locked);
-        sessions.set_locked(&shown, false, later(IDLE_S_MAX + 5));
+        assert!(!sessions.set_locked(shown, false, later(IDLE_S_MAX + 5)).locked);
         assert!(!sessions.show(&cookie, later(IDLE_S_MAX + 6), true).unwrap().locked);
         assert_eq!(sessions.show(&cookie, later(SESSION_S_MAX), true), None);
     }

@@ -117,10 +117,7 @@ pub(super) async fn lock(
     State(pages): State<Pages>,
     AnySession(shown): AnySession,
 ) -> Result<Json<Situation>, Problem> {
-    let locked = shown.map(|shown| {
-        pages.sessions.set_locked(&shown, true, clock::wall());
-        Shown { locked: true, ..shown }
-    });
+    let locked = shown.map(|shown| pages.sessions.set_locked(shown, true, clock::wall()));
     Ok(Json(situation(&pages, locked.as_ref())?))
 }
 
@@ -137,8 +134,8 @@ pub(super) async fn unlock(
 ) -> Result<Json<Situation>, Problem> {
     let Some(shown) = shown else { return Ok(Json(situation(&pages, None)?)) };
     check(&pages, shown.operator.clone(), pin).await?;
-    pages.sessions.set_locked(&shown, false, clock::wall());
-    Ok(Json(situation(&pages, Some(&Shown { locked: false, ..shown }))?))
+    let unlocked = pages.sessions.set_locked(shown, false, clock::wall());
+    Ok(Json(situation(&pages, Some(&unlocked))?))
 }
 
 #[derive(Debug, Deserialize)]
