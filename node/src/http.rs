@@ -1,7 +1,7 @@
 //! The node over HTTP: health and metrics for everybody who reaches it, the JSON API for whoever has the token.
 
 pub mod auth;
-mod body;
+pub mod body;
 mod boxes;
 mod bundles;
 mod codes;

@@ -198,7 +198,12 @@ impl Service {
 
         let (stopping, mut stopped) = watch::channel(false);
         let shell = Shell::new(node.clone(), Arc::new(self.member));
-        let ground = Ground { home: self.home.clone(), shell: shell.clone(), stopping: stopped.clone() };
+        let ground = Ground {
+            home: self.home.clone(),
+            shell: shell.clone(),
+            https_listen: self.config.https_listen,
+            stopping: stopped.clone(),
+        };
         let beside = match beside(&ground) {
             Ok(beside) => beside,
             Err(error) => {
