@@ -31,6 +31,7 @@ use swabmesh_protocol::view::ViewError;
 use self::auth::Token;
 use self::problem::Problem;
 use crate::api::{BASE, Done};
+use crate::beside::Figures;
 use crate::clock;
 use crate::enrolment::Membership;
 use crate::intake::Intake;
@@ -89,7 +90,7 @@ impl Shell {
                 let warnings = warnings.into_iter().map(str::to_owned).collect();
                 Ok(axum::Json(Done { entries, warnings }))
             }
-            Reply::Verdict(_) | Reply::Issued { .. } => Err(unexpected()),
+            Reply::Verdict(_) | Reply::Issued { .. } | Reply::IssuedMany(_) => Err(unexpected()),
         }
     }
 
@@ -148,8 +149,9 @@ fn lines(limit: Option<usize>) -> usize {
     limit.unwrap_or(LINES_DEFAULT).clamp(1, LINES_MAX)
 }
 
-/// Everything the node answers to.
-pub fn router(shell: Shell, token: Token) -> Router {
+/// Everything the node answers to. `beside` adds its figures to the node's own.
+pub fn router(shell: Shell, token: Token, beside: &[Figures]) -> Router {
+    let figures = get(metrics::metrics).with_state((shell.clone(), Arc::from(beside)));
     let api = Router::new()
         .route("/status", get(overview::status))
         .route("/heads", get(overview::heads))
@@ -184,7 +186,7 @@ pub fn router(shell: Shell, token: Token) -> Router {
         .layer(from_fn_with_state(token, auth::require));
     Router::new()
         .route("/healthz", get(overview::healthz))
-        .route("/metrics", get(metrics::metrics))
+        .route("/metrics", figures)
         .nest(BASE, api)
         .fallback(nowhere)
         .with_state(shell)

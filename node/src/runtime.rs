@@ -52,8 +52,8 @@ pub struct Setup {
     pub root: VerifyingKey,
     /// What the enrolment carried: certificates, trust list, policy.
     pub signed: Signed,
-    /// The authority's issuing key.
-    pub issuer: Option<SigningKey>,
+    /// The authority's issuing keys; none elsewhere.
+    pub issuers: Vec<SigningKey>,
     /// Where to listen: `IP:PORT` or multiaddresses.
     pub listen: Vec<String>,
     /// Neighbours to keep a link to.
@@ -135,7 +135,7 @@ impl NodeHandle {
             certificate: setup.certificate.clone(),
             root: setup.root,
             seed,
-            issuer: setup.issuer.clone(),
+            issuers: setup.issuers.clone(),
         };
         let mut applier = indexer::Applier::new(tables.clone());
         let restored = tokio::task::block_in_place(|| {

@@ -124,7 +124,7 @@ impl Service {
         warn(&config, &member);
         let keys = home.keys();
         let token = Token::new(&keys.token()?);
-        let issuer = if role == Role::Authority { Some(keys.signing(Signing::Issuer)?) } else { None };
+        let issuers = if role == Role::Authority { keys.issuers()? } else { Vec::new() };
         let named = |own: &[String], told: &[String]| if own.is_empty() { told.to_vec() } else { own.to_vec() };
         let mut store_options = StoreOptions::new(u64::from_be_bytes(draw()?));
         store_options.cache_bytes = config.store.cache_mib.saturating_mul(MIB);
@@ -140,7 +140,7 @@ impl Service {
                 trust: member.trust.clone(),
                 policy: member.policy.clone(),
             },
-            issuer,
+            issuers,
             listen: config.listen.clone(),
             peers: config.peers.clone(),
             // An authority's own addresses are for others to dial.
@@ -211,7 +211,7 @@ impl Service {
                 return Err(ServeError::Beside(error));
             }
         };
-        let app = router(shell, self.token).merge(beside.routes);
+        let app = router(shell, self.token, &beside.figures).merge(beside.routes);
         let until = async move {
             // An error means that the sender is gone, which is a stop as well.
             let _ = stopped.wait_for(|stopped| *stopped).await;

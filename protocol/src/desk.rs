@@ -64,6 +64,8 @@ pub fn needs(command: &Command) -> Vec<Subject> {
         Command::HandOver { transport, .. } => vec![Subject::Box(transport.clone())],
         Command::Receive { subject, .. } | Command::Review { subject, .. } => vec![subject.clone()],
         Command::Issue(_)
+        | Command::IssueMany(_)
+        | Command::SignWith(_)
         | Command::Revoke { .. }
         | Command::Publish(_)
         | Command::Withdraw { .. }
@@ -193,6 +195,8 @@ impl Desk<'_> {
             }
             Command::Register(_)
             | Command::Issue(_)
+            | Command::IssueMany(_)
+            | Command::SignWith(_)
             | Command::Revoke { .. }
             | Command::Publish(_)
             | Command::Withdraw { .. }

@@ -232,10 +232,10 @@ pub enum Query {
         /// Which tubes and boxes.
         subjects: Vec<crate::fact::Subject>,
     },
-    /// A person's codes in the authority's registry, and the results that concern them.
+    /// People's codes in the authority's registry.
     Registry {
-        /// Whose.
-        person: Person,
+        /// Whose; nobody twice.
+        persons: Vec<Person>,
     },
 }
 
@@ -257,7 +257,7 @@ pub enum Answer {
     Registry {
         /// The chunks the tables reflected.
         through: Arrival,
-        /// The person's latest code of each kind.
+        /// Each person's latest code of each kind, in the order of the persons asked for.
         issued: Vec<crate::fact::Issued>,
     },
     /// The tables could not be read.

@@ -42,6 +42,7 @@ use crate::time::{MS_PER_S, Mono, Now};
 mod commands;
 mod durable;
 mod import;
+mod registry;
 mod status;
 
 pub use status::{LastAgreed, ListAge, Missing, PeerStatus, Status};
@@ -62,8 +63,8 @@ pub struct Identity {
     pub epoch: Epoch,
     /// Seed of everything random, 32 bytes.
     pub seed: [u8; 32],
-    /// The authority's issuing key.
-    pub issuer: Option<SigningKey>,
+    /// The authority's issuing keys; none elsewhere.
+    pub issuers: Vec<SigningKey>,
 }
 
 /// What the store holds, read before the node starts.
@@ -201,7 +202,8 @@ impl Replica {
         let mut jitter = [0; 32];
         seeds.fill_bytes(&mut jitter);
         let allotment = crate::issuing::allotment(&identity.key);
-        let issuer = identity.issuer.map(|key| Issuer::new(key, allotment, held.issued));
+        let keys = identity.issuers;
+        let issuer = (!keys.is_empty()).then(|| Issuer::new(keys, allotment, held.issued));
         let mut append = Append::new(identity.key, identity.epoch);
         let mut tips = VerifiedTips::default();
         for head in held.heads {

@@ -64,7 +64,7 @@ impl Node {
             root: city.root.verifying_key(),
             epoch: Epoch(self.id.0 as u64 + 1),
             seed: derive(seed, &citizen.name, u64::from(self.life)),
-            issuer: (self.id == AUTHORITY).then(|| city.issuer.clone()),
+            issuers: (self.id == AUTHORITY).then(|| city.issuer.clone()).into_iter().collect(),
         })
     }
 

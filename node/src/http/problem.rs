@@ -132,6 +132,7 @@ fn sort(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         Refusal::NotOfTheRoot => {
             (WRONG, "not-of-the-root", "Use the newest document that this authority's root signed.")
         }
+        Refusal::TooMany => (WRONG, "too-many", "Ask for fewer codes at a time."),
         Refusal::TooLong => (WRONG, "too-long", "Shorten the reason or the remark."),
     }
 }

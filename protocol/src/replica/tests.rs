@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::code::OfKind;
+use crate::cose::Algorithm;
 use crate::command::{Command, Issue, Refusal};
 use crate::exchange::frame::{Held as AckOf, VERSION};
 use crate::fact::{Opened, Operator};
 use crate::io::PersistError;
 use crate::text::Text;
 use crate::time::Wall;
+use crate::trust::{IssuerKey, TrustList};
 
 const LINK: LinkId = LinkId(7);
 const OTHER_LINK: LinkId = LinkId(8);
@@ -30,8 +32,10 @@ fn authority(held: Held) -> Replica {
         root: key(1).verifying_key(),
         epoch: Epoch(1),
         seed: [5; 32],
-        issuer: Some(key(9)),
+        issuers: vec![key(9)],
     };
+    let trust = TrustList::new(1, vec![IssuerKey::new(key(9).verifying_key())]).sign(&key(1), Algorithm::EdDsa).unwrap();
+    let held = Held { signed: Signed { trust, ..held.signed }, ..held };
     let mut replica = Replica::restore(identity, held).unwrap();
     replica.sign_at = None;
     replica
@@ -234,4 +238,29 @@ fn an_import_is_answered_once_it_is_on_disk_and_again_as_known() {
     assert_eq!(answers, [(5, Ok(Imported::Taken)), (6, Ok(Imported::Taken))]);
     assert_eq!(imported(&outputs(&mut replica, 6, import(7, first))), [(7, Ok(Imported::Known))]);
     assert!(!replica.is_settled(), "a receipt is owed");
+}
+
+#[test]
+fn many_codes_are_answered_at_once_when_all_are_on_disk_and_nobody_holds_two_of_a_kind() {
+    let mut replica = authority(Held::default());
+    let Command::Issue(one) = order() else { unreachable!() };
+    let other = Issue { person: crate::id::Person([3; 16]), ..*one.clone() };
+    let nameless = Issue { name: String::new(), ..other.clone() };
+    let orders = vec![*one.clone(), other, nameless, *one];
+    let command = Box::new(Command::IssueMany(orders));
+    let asked = outputs(&mut replica, 1, Input::Command { request: RequestId(1), command });
+    let answer = Answer::Registry { through: Arrival(0), issued: Vec::new() };
+    let written = outputs(&mut replica, 1, Input::Loaded { request: loads(&asked)[0], answer });
+    let persists = persists(&written);
+    assert_eq!(persists.len(), 2, "the registry's entries, and what died");
+    let first = outputs(&mut replica, 2, Input::Persisted { request: persists[0], result: Ok(Arrival(1)) });
+    assert!(!first.iter().any(|output| matches!(output, Output::Reply { .. })));
+    let second = outputs(&mut replica, 3, Input::Persisted { request: persists[1], result: Ok(Arrival(2)) });
+    let reply = second.into_iter().find_map(|output| match output {
+        Output::Reply { result: Ok(crate::command::Reply::IssuedMany(codes)), .. } => Some(codes),
+        _ => None,
+    });
+    let codes = reply.unwrap();
+    assert!(codes[2].is_err() && codes[0].as_ref().unwrap().replaced.is_none());
+    assert_eq!(codes[3].as_ref().unwrap().replaced, Some(codes[0].as_ref().unwrap().code));
 }

@@ -34,7 +34,7 @@ impl Accepted {
                 verdict.registration.into_iter().collect()
             }
             Reply::Done { entries, .. } => entries.clone(),
-            Reply::Issued { .. } => Vec::new(),
+            Reply::Issued { .. } | Reply::IssuedMany(_) => Vec::new(),
         };
         for EntryId { feed, seq } in &entries {
             let promised = self.promised.entry((node, *feed)).or_default();

@@ -59,7 +59,7 @@ impl City {
                 trust: self.trust.sign(&self.root, Algorithm::EdDsa)?,
                 policy: self.policy.sign(&self.root, Algorithm::EdDsa)?,
             },
-            issuer: (role == Role::Authority).then(|| self.issuer.clone()),
+            issuers: (role == Role::Authority).then(|| self.issuer.clone()).into_iter().collect(),
             key,
             listen: Vec::new(),
             peers: Vec::new(),

@@ -230,7 +230,7 @@ impl NodeArguments {
         let full = self.side == Side::Full;
         let (number, role) = if full { (9, Role::Site) } else { (10, Role::Authority) };
         let mut setup = City::new().setup(&self.store, number, role)?;
-        setup.issuer = None;
+        setup.issuers = Vec::new();
         if full {
             setup.listen = vec!["127.0.0.1:0".to_owned()];
         }
