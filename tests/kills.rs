@@ -66,8 +66,12 @@ fn a_node_of_any_kind_killed_at_any_moment_loses_nothing_that_it_answered() {
             let answered = ledger.answered();
             thread::sleep(Duration::from_millis(random.next_u64() % DEAD_MS_MAX));
             town.start(kind);
-            println!("{kind:?} is back; answered so far: {} registrations, {} readings, {} codes",
-                answered.registrations.len(), answered.readings.len(), answered.codes.len());
+            println!(
+                "{kind:?} is back; answered so far: {} registrations, {} readings, {} codes",
+                answered.registrations.len(),
+                answered.readings.len(),
+                answered.codes.len()
+            );
             match kind {
                 Kind::Site => assert_eq!(missing_registrations(&town, kind, &answered), BTreeSet::new()),
                 Kind::Lab => assert_eq!(missing_readings(&town, kind, &answered), BTreeSet::new()),

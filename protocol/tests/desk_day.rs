@@ -1,6 +1,12 @@
 //! Whole nodes at work, without a disk or a network: what happened is kept (R7), whoever hears of it and when.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use swabmesh_protocol::chunk::OpenedChunk;
 use swabmesh_protocol::command::{Command, Presented, Refusal, Register, Verdict};
@@ -86,7 +92,15 @@ mod infants {
         let last_four = Text::truncated(&last_four(checked.number().expose()));
         let person = persons().person(&checked);
         let (route, document) = (Route::ByHand, DocumentType::Infant.number());
-        Presented::Document { person, route, document, last_four, name: Text::truncated(&name), guardian: Some(parent), details: None }
+        Presented::Document {
+            person,
+            route,
+            document,
+            last_four,
+            name: Text::truncated(&name),
+            guardian: Some(parent),
+            details: None,
+        }
     }
 
     #[test]

@@ -85,11 +85,7 @@ impl Book {
             REVIEWER => Role::Authority,
             _ => Role::Site,
         };
-        let paper = |subject: Subject| Paper {
-            facts: self.about(&subject),
-            summary: self.summary(&subject),
-            subject,
-        };
+        let paper = |subject: Subject| Paper { facts: self.about(&subject), summary: self.summary(&subject), subject };
         let papers: Vec<Paper> = needs(&command).into_iter().map(paper).collect();
         let own = |lane| feed(node, lane);
         let lane = if role == Role::Site { CELL } else { Lane::CITY };
@@ -197,7 +193,13 @@ fn nobody_states_what_is_not_of_their_role() {
             let refused = matches!(decided, Err(Refusal::Role { .. }));
             assert_eq!(refused, !allowed.contains(&node), "{node:?} {command:?}: {decided:?}");
             let facts = decided.map(|decision| decision.facts).unwrap_or_default();
-            let role = if node == GATE { Role::Site } else if node == LAB { Role::Lab } else { Role::Authority };
+            let role = if node == GATE {
+                Role::Site
+            } else if node == LAB {
+                Role::Lab
+            } else {
+                Role::Authority
+            };
             assert!(facts.iter().all(|(_, fact)| fact.allowed(role)), "what the desk lets through, the log lets stand");
         }
     }

@@ -85,6 +85,9 @@ fn a_review_is_said_in_every_lane_that_spoke_of_the_document_and_names_only_what
     for (lane, fact) in &decision.facts {
         let Fact::Reviewed(reviewed) = fact else { panic!("{fact:?}") };
         let seen = reviewed.seen.clone().unwrap();
-        assert!(seen.iter().all(|id| [Some(*lane), Some(Lane::CITY)].contains(&lane_of(&id.feed))), "{lane:?} {seen:?}");
+        assert!(
+            seen.iter().all(|id| [Some(*lane), Some(Lane::CITY)].contains(&lane_of(&id.feed))),
+            "{lane:?} {seen:?}"
+        );
     }
 }
