@@ -174,7 +174,7 @@ mod facts_are_never_rejected {
         let (gate, other) = cut_off();
         for order in [[&gate, &other], [&other, &gate]] {
             let mut authority = Node::new(AUTHORITY);
-            order.map(|site| authority.hear(site));
+            order.into_iter().for_each(|site| authority.hear(site));
             assert_eq!(authority.notices, [], "nothing is refused");
             assert_eq!(authority.people_in_log(), [person(1), person(1), person(2)]);
             let tube = authority.tube("T1");
