@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::Scope;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Ledger {
 
 /// Somebody at work. Dropped, they go home after what they are doing.
 pub(crate) struct Shift {
-    _works: Sender<()>,
+    _works: SyncSender<()>,
 }
 
 /// Who is at work, at which node.
@@ -62,7 +62,7 @@ impl Shift {
         work: fn(&Worker<'_>),
         ledger: &'e Ledger,
     ) -> Self {
-        let (works, home) = channel();
+        let (works, home) = sync_channel(0);
         let api = town.api(at);
         scope.spawn(move || work(&Worker { api, ledger, home }));
         Self { _works: works }
