@@ -159,13 +159,13 @@ impl NodeHandle {
         }
         let (requests, request_queue) = mpsc::channel(COMMANDS_QUEUE);
         let (ended_sender, ended) = watch::channel(false);
-        let driver =
-            driver::Driver::new(replica, opened.store, tables.clone(), carrier, indexer, peers, restored.stranded);
-        let snapshots = driver.snapshots();
         let queues = driver::Queues { network: network_events, requests: request_queue, indexed };
-        let runtime = tokio::runtime::Handle::current();
+        let driver = driver::Driver::new(queues, replica, tables.clone(), carrier, indexer, peers, restored.stranded);
+        let snapshots = driver.snapshots();
+        // Timers of its own: on the shared runtime each new deadline would wake one of its threads to take note of it.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         std::thread::Builder::new().name("core".to_owned()).spawn(move || {
-            runtime.block_on(driver.run(queues));
+            runtime.block_on(driver.run());
             let _ = ended_sender.send(true);
         })?;
         Ok(Self { requests, snapshots, tables, ended })

@@ -57,11 +57,14 @@ type Persisted = (RequestId, Result<frame::Arrival, StoreError>);
 
 /// Owns the core.
 pub(super) struct Driver {
+    queues: Queues,
     replica: Replica,
     store: Store,
     tables: Tables,
     carrier: NetworkHandle,
     indexer: SyncSender<Job>,
+    /// For the index, once the answers are out: waking it takes the waker some of the time a sync takes.
+    to_index: Vec<Job>,
     peers: Vec<PeerAddress>,
     started: Instant,
     inputs: VecDeque<Input>,
@@ -70,6 +73,8 @@ pub(super) struct Driver {
     writing: BTreeMap<RequestId, Writing>,
     backlog: BTreeMap<LinkId, VecDeque<Vec<u8>>>,
     commands: u64,
+    /// Nobody waited beside it when the last group became durable.
+    quiet: bool,
     counters: Counters,
     listening: BTreeSet<String>,
     completions: (mpsc::Sender<Persisted>, mpsc::Receiver<Persisted>),
@@ -92,8 +97,8 @@ enum Event {
 
 impl Driver {
     pub(super) fn new(
+        queues: Queues,
         replica: Replica,
-        store: Store,
         tables: Tables,
         carrier: NetworkHandle,
         indexer: SyncSender<Job>,
@@ -105,11 +110,13 @@ impl Driver {
         let snapshot =
             Snapshot { core: status, listening: Vec::new(), counters: Counters::new(), disk: Disk::default() };
         Self {
+            queues,
             replica,
-            store,
+            store: tables.store().clone(),
             tables,
             carrier,
             indexer,
+            to_index: Vec::new(),
             peers,
             started,
             inputs: VecDeque::new(),
@@ -118,6 +125,7 @@ impl Driver {
             writing: BTreeMap::new(),
             backlog: BTreeMap::new(),
             commands: 0,
+            quiet: true,
             counters: Counters::new(),
             listening: BTreeSet::new(),
             completions: mpsc::channel(COMPLETIONS_QUEUE),
@@ -133,7 +141,7 @@ impl Driver {
     }
 
     /// Runs until asked to stop.
-    pub(super) async fn run(mut self, mut queues: Queues) {
+    pub(super) async fn run(mut self) {
         let enrolled = self.replica.enrolled().map(|certificate| certificate.node).collect();
         self.tell_carrier(NetworkCommand::Roster(enrolled)).await;
         self.tell_carrier(NetworkCommand::Peers(self.peers.clone())).await;
@@ -146,20 +154,23 @@ impl Driver {
                 biased;
                 Some(persisted) = self.completions.1.recv() => Event::Persisted(persisted),
                 Some(kept) = self.kept.1.recv() => Event::Kept(kept),
-                Ok(()) = queues.indexed.changed() => Event::Indexed,
-                request = queues.requests.recv() => Event::Request(request),
+                Ok(()) = self.queues.indexed.changed() => Event::Indexed,
+                request = self.queues.requests.recv() => Event::Request(request),
                 () = sleep_until(deadline.unwrap_or(draw_at)), if deadline.is_some() => Event::Deadline,
-                event = queues.network.recv() => Event::Network(event),
+                event = self.queues.network.recv() => Event::Network(event),
                 () = sleep_until(draw_at) => Event::Draw,
             };
             match event {
-                Event::Persisted((request, result)) => self.persisted(request, result),
+                Event::Persisted((request, result)) => {
+                    self.quiet = self.nobody_else_waits();
+                    self.persisted(request, result);
+                }
                 Event::Kept((at, node, certificate)) => {
-                    self.index(Job::Remember(restore::kept(&node, certificate)));
-                    self.index(Job::Other { arrival: arrival(at) });
+                    self.to_index.push(Job::Remember(restore::kept(&node, certificate)));
+                    self.to_index.push(Job::Other { arrival: arrival(at) });
                 }
                 Event::Indexed => {
-                    let through = *queues.indexed.borrow_and_update();
+                    let through = *self.queues.indexed.borrow_and_update();
                     self.inputs.push_back(Input::Indexed { through });
                 }
                 Event::Request(Some(Request::Command(command, answer))) => {
@@ -197,13 +208,19 @@ impl Driver {
         *self.counters.entry(name.to_owned()).or_default() += 1;
     }
 
-    /// Gives the core its inputs until none is left, carrying out each one's outputs.
+    /// Gives the core its inputs until none is left, carrying out each one's outputs; then the index hears of them.
     async fn work(&mut self) {
         while let Some(input) = self.inputs.pop_front() {
             let now = now(self.started);
             self.replica.handle(now, input);
             while let Some(output) = self.replica.next_output() {
                 self.carry_out(output).await;
+            }
+        }
+        for job in self.to_index.drain(..) {
+            // Waits when the index is far behind: it never waits for us.
+            if self.indexer.send(job).is_err() {
+                *self.counters.entry("index_not_following".to_owned()).or_default() += 1;
             }
         }
     }
@@ -227,7 +244,7 @@ impl Driver {
             }
             Output::Release { through } => self.store.release(frame::Arrival(through.0)),
             Output::Remember { peer, epoch, through } => {
-                self.index(Job::Remember(restore::remembered(&peer, epoch, through)))
+                self.to_index.push(Job::Remember(restore::remembered(&peer, epoch, through)))
             }
             Output::Reply { request, result } => {
                 self.count(if result.is_ok() { "commands_answered" } else { "commands_refused" });
@@ -268,12 +285,20 @@ impl Driver {
     }
 
     fn persist(&mut self, request: RequestId, bytes: Vec<u8>, own: bool) {
-        let header = SealedChunk::parse(bytes.clone()).ok().map(|chunk| *chunk.header());
-        let role = header.and_then(|header| match self.replica.standing(&header.writer, &header.id()) {
-            Standing::Enrolled(role) | Standing::WithdrawnAbove(_, role) => Some(role),
-            Standing::Unknown => None,
-        });
+        let role = SealedChunk::parse(bytes.clone()).ok().and_then(|sealed| self.role_of(&sealed));
         let kind = if own { FrameKind::Own } else { FrameKind::Foreign };
+        // Alone, the two hand-overs to the journal thread cost as much as the sync; with others, waiting for the
+        // sync here would keep them from gathering into the next group. See docs/decisions/0010.
+        if own
+            && self.quiet
+            && self.writing.is_empty()
+            && self.nobody_else_waits()
+            && let Some(result) = self.store.persist_alone(kind, &bytes)
+        {
+            self.quiet = self.nobody_else_waits();
+            self.writing.insert(request, Writing { bytes, role });
+            return self.persisted(request, result);
+        }
         let completions = self.completions.0.clone();
         let done = Box::new(move |result| {
             // Room for every frame the store's queue holds; the driver is gone when this fails.
@@ -283,6 +308,18 @@ impl Driver {
         if let Err(Refused { why, .. }) = self.store.persist(kind, bytes, done) {
             self.persisted(request, Err(why));
         }
+    }
+
+    fn role_of(&self, sealed: &SealedChunk) -> Option<Role> {
+        match self.replica.standing(&sealed.header().writer, &sealed.header().id()) {
+            Standing::Enrolled(role) | Standing::WithdrawnAbove(_, role) => Some(role),
+            Standing::Unknown => None,
+        }
+    }
+
+    /// Whether nobody waits for anything but, perhaps, one command's answer.
+    fn nobody_else_waits(&self) -> bool {
+        self.replies.len() <= 1 && self.queues.requests.is_empty() && self.queues.network.is_empty()
     }
 
     fn keep(&mut self, node: NodeKey, certificate: Vec<u8>) {
@@ -303,7 +340,7 @@ impl Driver {
             (Ok(at), Some(Writing { bytes, role })) => {
                 self.count("chunks_durable");
                 let window_ms = self.replica.knowledge().policy.duplicate_window_s.saturating_mul(MS_PER_S);
-                self.index(Job::Chunk { arrival: arrival(at), bytes, role, window_ms });
+                self.to_index.push(Job::Chunk { arrival: arrival(at), bytes, role, window_ms });
                 Ok(arrival(at))
             }
             (Ok(at), None) => Ok(arrival(at)),
@@ -314,13 +351,6 @@ impl Driver {
             }
         };
         self.inputs.push_back(Input::Persisted { request, result });
-    }
-
-    /// Waits when the index is far behind: it never waits for us.
-    fn index(&mut self, job: Job) {
-        if self.indexer.send(job).is_err() {
-            self.count("index_not_following");
-        }
     }
 
     async fn network(&mut self, event: NetworkEvent) {
@@ -455,7 +485,7 @@ impl Driver {
         let _ = self.indexer.send(Job::Stop);
         self.carrier.shutdown().await;
         drop(self.tables);
-        if let Err(error) = tokio::task::block_in_place(|| self.store.close()) {
+        if let Err(error) = self.store.close() {
             tracing::warn!(%error, "the store was closed with something left to do at the next start");
         }
     }
