@@ -5,6 +5,7 @@ pub mod api;
 pub mod beside;
 pub mod clock;
 pub mod config;
+pub mod contact;
 pub mod durable;
 pub mod duties;
 pub mod enrolment;

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant as Moment, sleep_until};
 
 use super::indexer::Job;
+use super::peers::Peers;
 use super::snapshot::{Disk, Snapshot};
 use super::tables::{Tables, arrival};
 use super::{Counters, Request};
@@ -61,6 +62,7 @@ pub(super) struct Driver {
     carrier: NetworkHandle,
     indexer: SyncSender<Job>,
     peers: Vec<PeerAddress>,
+    known: Peers,
     started: Instant,
     inputs: VecDeque<Input>,
     replies: BTreeMap<RequestId, oneshot::Sender<Result<Reply, Refusal>>>,
@@ -94,13 +96,14 @@ impl Driver {
         tables: Tables,
         carrier: NetworkHandle,
         indexer: SyncSender<Job>,
-        peers: Vec<PeerAddress>,
+        (peers, known): (Vec<PeerAddress>, Peers),
         stranded: Vec<Vec<u8>>,
     ) -> Self {
         let started = Instant::now();
         let status = replica.status(now(started));
-        let snapshot =
-            Snapshot { core: status, listening: Vec::new(), counters: Counters::new(), disk: Disk::default() };
+        let (contacts, contact_times, listening) = Default::default();
+        let (counters, disk) = (Counters::new(), Disk::default());
+        let snapshot = Snapshot { core: status, contacts, contact_times, listening, counters, disk };
         Self {
             replica,
             store,
@@ -108,6 +111,7 @@ impl Driver {
             carrier,
             indexer,
             peers,
+            known,
             started,
             inputs: VecDeque::new(),
             replies: BTreeMap::new(),
@@ -205,6 +209,7 @@ impl Driver {
             Output::Close { link, reason } => {
                 tracing::info!(link = link.0, %reason, "connection closed: the peer {reason}");
                 self.count(&format!("closed_{}", snake(&format!("{reason:?}"))));
+                self.known.closed(link, reason, now(self.started).wall);
                 self.backlog.remove(&link);
                 self.tell_carrier(NetworkCommand::Close(to_carrier(link))).await;
             }
@@ -320,6 +325,7 @@ impl Driver {
             NetworkEvent::Connected { peer, link, outbound, address, .. } => {
                 tracing::info!(%peer, link = link.0, %address, "connected");
                 self.count("connections");
+                self.known.connected(to_core(link), peer);
                 self.inputs.push_back(Input::Connected { link: to_core(link), peer, dialled: outbound });
             }
             NetworkEvent::Frame { link, bytes } => {
@@ -329,6 +335,7 @@ impl Driver {
             NetworkEvent::Disconnected { link, reason } => {
                 tracing::info!(link = link.0, ?reason, "disconnected");
                 self.backlog.remove(&to_core(link));
+                self.known.disconnected(to_core(link));
                 self.inputs.push_back(Input::Disconnected { link: to_core(link) });
             }
             NetworkEvent::Sighted { peer, address } => self.sighted(peer, address).await,
@@ -411,7 +418,9 @@ impl Driver {
             ("network_reconnects", figures.reconnects),
         ];
         counters.extend(of_network.map(|(name, count)| (name.to_owned(), count)));
-        let snapshot = Snapshot { core, listening, counters, disk };
+        let contacts = self.known.contacts(&self.replica, &core, &self.carrier, disk.trouble.is_some());
+        let contact_times = self.carrier.contact_times();
+        let snapshot = Snapshot { core, contacts, contact_times, listening, counters, disk };
         self.snapshots.send_replace(Arc::new(snapshot));
         self.drawn = Instant::now();
     }
