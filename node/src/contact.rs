@@ -109,8 +109,8 @@ pub struct Dialled {
     pub failures: u32,
     /// Why the last of them did not, and when.
     pub failure: Option<(DialFailure, Wall)>,
-    /// When its last connection ended.
-    pub linked_until: Option<Wall>,
+    /// When its last connection ended, or the first dial failed.
+    pub since: Option<Wall>,
 }
 
 /// What is known of one peer, from everybody who knows something.
@@ -136,7 +136,10 @@ impl Known<'_> {
         let node = self.session.map(|session| session.node);
         let node = node.or_else(|| self.agreed.map(|agreed| agreed.node)).or_else(|| self.dialled?.node);
         let authority = self.dialled.is_some_and(|dialled| dialled.kind == PeerKind::Authority);
-        let unnamed = || if authority { "the authority".to_owned() } else { addresses.join(", ") };
+        let unnamed = || {
+            let at = addresses.join(", ");
+            if authority { format!("the authority at {at}") } else { at }
+        };
         let mut contact = Contact {
             node,
             name: name.unwrap_or_else(unnamed),
@@ -201,9 +204,9 @@ impl Known<'_> {
             contact.last_error = self.trouble.map(|trouble| trouble.why.to_string());
             return;
         };
-        contact.since = dialled.linked_until;
+        contact.since = dialled.since;
         if let Some((failure, at)) = &dialled.failure {
-            contact.last_error = Some(failure.to_string());
+            contact.last_error = Some(said_by_the_system(failure));
             contact.last_error_at = Some(*at);
         }
         let newer = |trouble: &Trouble| contact.last_error_at.is_none_or(|at| at <= trouble.at);
@@ -243,7 +246,7 @@ impl Contact {
     }
 
     fn said(&self) -> (String, &'static str) {
-        let cause = || self.last_error.as_deref().map(cause).unwrap_or("no answer");
+        let cause = || self.last_error.as_deref().unwrap_or("no answer");
         match self.state {
             State::InSync => ("in sync".to_owned(), ""),
             State::CaughtUp => ("caught up".to_owned(), ""),
@@ -293,10 +296,27 @@ impl Contact {
     }
 }
 
-/// The cause in what the system said: the last part after the address.
-fn cause(error: &str) -> &str {
-    let error = error.strip_prefix("unreachable: ").unwrap_or(error);
-    if error.is_empty() { "no answer" } else { error }
+/// Why a dial gave no connection, in words of the people who read it.
+fn said_by_the_system(failure: &DialFailure) -> String {
+    let DialFailure::Unreachable(tried) = failure else { return failure.to_string() };
+    // Each is an address, a colon, and what the system said; the address stands beside it already.
+    let said = tried.iter().map(|said| said.split_once(": ").map_or(said.as_str(), |(_, said)| said));
+    let said = said.map(|said| said.split_once(" (os error").map_or(said, |(said, _)| said));
+    let mut said: Vec<String> = said.map(in_words).collect();
+    said.dedup();
+    if said.is_empty() { "no answer".to_owned() } else { said.join("; ") }
+}
+
+fn in_words(said: &str) -> String {
+    const WORDS: [(&str, &str); 6] = [
+        ("Connection refused", "the machine answers, but no node runs at that port"),
+        ("No route to host", "no such machine on this network"),
+        ("Network is unreachable", "this machine has no network"),
+        ("lookup", "the name is not known (DNS)"),
+        ("imed out", "no answer"),
+        ("imeout", "no answer"),
+    ];
+    WORDS.iter().find(|(part, _)| said.contains(part)).map_or(said, |(_, words)| words).to_owned()
 }
 
 #[cfg(test)]
@@ -332,7 +352,7 @@ mod tests {
             next_attempt_s: Some(7),
             failures: 3,
             failure: Some((failure, Wall(9))),
-            linked_until: None,
+            since: None,
         }
     }
 
@@ -369,8 +389,8 @@ mod tests {
         let dialled = dialled();
         let contact = Known { dialled: Some(&dialled), ..Known::default() }.contact(None, false);
         assert_eq!((contact.state, contact.attempts, contact.next_attempt_s), (State::Unreachable, 3, Some(7)));
-        assert_eq!(contact.name, "the authority");
-        assert!(contact.what.contains("Connection refused"), "{}", contact.what);
+        assert_eq!(contact.name, "the authority at /ip4/192.0.2.1/tcp/4001");
+        assert_eq!(contact.what, "unreachable: the machine answers, but no node runs at that port");
         assert!(!contact.what_to_do.is_empty());
     }
 

@@ -45,7 +45,7 @@ use swabmesh_protocol::id::NodeKey;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-pub use address::{AddressError, PeerAddress, PeerKind, node_key};
+pub use address::{AddressError, PeerAddress, PeerKind, node_key, plain};
 pub use backoff::RedialWaits;
 pub use contact::{Contact, ContactStage, Failure};
 pub use figures::{DialFailure, Disconnect, NetworkFigures, Refusal};

@@ -49,14 +49,15 @@ fn copies(status: &Value, out: &mut String) {
 
 fn contacts(status: &Value, out: &mut String) {
     let contacts = list(status, "contacts");
-    let _ = writeln!(out, "\nnodes: {}", if contacts.is_empty() { "none connected, none configured" } else { "" });
+    let _ =
+        writeln!(out, "\nother nodes:{}", if contacts.is_empty() { " none connected, none configured" } else { "" });
     for contact in contacts {
         let role = match text(contact, "role") {
-            "" => "unknown",
-            role => role,
+            "" => String::new(),
+            role => format!(" ({role})"),
         };
         let state = state(contact);
-        let _ = writeln!(out, "  {} ({role})  {state}", text(contact, "name"));
+        let _ = writeln!(out, "  {}{role}  {state}", text(contact, "name"));
         missing(contact, "missing here", &contact["missing_here"], out);
         missing(contact, "missing there", &contact["missing_there"], out);
         dialling(contact, out);

@@ -110,6 +110,23 @@ pub(super) fn without_key(address: Multiaddr) -> Result<(Multiaddr, Option<NodeK
     Ok((plain, key))
 }
 
+/// An address as people write it: `192.0.2.1:4001`, `ws://authority.example:443`; as it is when there is no such form.
+#[must_use]
+pub fn plain(address: &Multiaddr) -> String {
+    let mut parts = address.iter();
+    let host = match parts.next() {
+        Some(Protocol::Ip4(ip)) => ip.to_string(),
+        Some(Protocol::Ip6(ip)) => format!("[{ip}]"),
+        Some(Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name)) => name.into_owned(),
+        _ => return address.to_string(),
+    };
+    match (parts.next(), parts.next()) {
+        (Some(Protocol::Tcp(port)), None) => format!("{host}:{port}"),
+        (Some(Protocol::Tcp(port)), Some(Protocol::Ws(_))) => format!("ws://{host}:{port}"),
+        _ => address.to_string(),
+    }
+}
+
 /// Returns the key a peer id carries, or `None` when it is not an Ed25519 key.
 #[must_use]
 pub fn node_key(peer: &PeerId) -> Option<NodeKey> {
@@ -159,6 +176,8 @@ mod tests {
         ] {
             let parsed = PeerAddress::parse(text, PeerKind::Authority).unwrap();
             assert_eq!(parsed.addresses, [address.parse().unwrap()], "{text}");
+            let again = PeerAddress::parse(&plain(&parsed.addresses[0]), PeerKind::Authority).unwrap();
+            assert_eq!(again.addresses[0].iter().count(), parsed.addresses[0].iter().count());
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Contact {
     pub stage: ContactStage,
     /// Dials in a row that gave no link.
     pub failures: u32,
+    /// When the first of them did not.
+    pub failing_since: Option<SystemTime>,
     /// Why the last of them did not.
     pub failure: Option<Failure>,
     /// When its last link of this run ended.

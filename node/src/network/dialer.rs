@@ -56,6 +56,7 @@ struct Target {
     met: Option<NodeKey>,
     /// Dials in a row that gave no link, and why the last one did not.
     failures: u32,
+    failing_since: Option<SystemTime>,
     failure: Option<Failure>,
     linked_until: Option<SystemTime>,
 }
@@ -128,6 +129,7 @@ impl Dialer {
                 kind: peer.kind,
                 met: None,
                 failures: 0,
+                failing_since: None,
                 failure: None,
                 linked_until: None,
             };
@@ -173,7 +175,9 @@ impl Dialer {
             && matches!(target.stage, Stage::Dialling)
         {
             target.failures = target.failures.saturating_add(1);
-            target.failure = Some(Failure { why, at: SystemTime::now() });
+            let at = SystemTime::now();
+            target.failing_since.get_or_insert(at);
+            target.failure = Some(Failure { why, at });
             let until = target.backoff.failed(now, draw);
             target.wait(self.uplink_paused, until);
             self.changed = true;
@@ -185,7 +189,8 @@ impl Dialer {
         for (id, target) in &mut self.targets {
             if *id == TargetId::Key(key) || Some(id) == via {
                 target.stage = Stage::Linked { key, since: now };
-                (target.met, target.failures, target.failure) = (Some(key), 0, None);
+                (target.met, target.failures) = (Some(key), 0);
+                (target.failing_since, target.failure) = (None, None);
                 self.changed = true;
             }
         }
@@ -239,6 +244,7 @@ impl Target {
             kind: self.kind,
             stage,
             failures: self.failures,
+            failing_since: self.failing_since,
             failure: self.failure.clone(),
             linked_until: self.linked_until,
         }

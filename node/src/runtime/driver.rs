@@ -329,6 +329,7 @@ impl Driver {
                 self.inputs.push_back(Input::Connected { link: to_core(link), peer, dialled: outbound });
             }
             NetworkEvent::Frame { link, bytes } => {
+                self.known.frame(to_core(link), &bytes);
                 self.inputs.push_back(Input::Frame { link: to_core(link), bytes });
             }
             NetworkEvent::Writable { link } => self.flush(to_core(link)),
@@ -362,6 +363,7 @@ impl Driver {
     }
 
     async fn send(&mut self, link: LinkId, bytes: Vec<u8>) {
+        self.known.frame(link, &bytes);
         let waiting = self.backlog.entry(link).or_default();
         waiting.push_back(bytes);
         if waiting.len() > BACKLOG_FRAMES_MAX {
@@ -414,6 +416,7 @@ impl Driver {
             ("network_bytes_out", figures.bytes_out),
             ("network_frames_in", figures.frames_in),
             ("network_frames_out", figures.frames_out),
+            ("network_hello_bytes", self.known.hello_bytes()),
             ("network_dials", figures.dials),
             ("network_reconnects", figures.reconnects),
         ];

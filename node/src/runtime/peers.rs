@@ -20,6 +20,8 @@ pub(super) struct Peers {
     links: BTreeMap<LinkId, NodeKey>,
     troubles: BTreeMap<NodeKey, Trouble>,
     hours: Hours,
+    /// Bytes of hellos, both ways, with their lengths.
+    hello_bytes: u64,
 }
 
 impl Peers {
@@ -40,6 +42,18 @@ impl Peers {
 
     pub(super) fn disconnected(&mut self, link: LinkId) {
         self.links.remove(&link);
+    }
+
+    /// Takes note of a frame sent or received: the cost of agreeing is told apart from that of introducing oneself.
+    pub(super) fn frame(&mut self, link: LinkId, bytes: &[u8]) {
+        // Two elements, of which the first is the number of the hello.
+        if bytes.starts_with(&[0x82, 0x00]) && self.links.contains_key(&link) {
+            self.hello_bytes += 4 + bytes.len() as u64;
+        }
+    }
+
+    pub(super) const fn hello_bytes(&self) -> u64 {
+        self.hello_bytes
     }
 
     /// A peer has shown that it takes part: what was wrong is over.
@@ -96,13 +110,13 @@ impl Peers {
         };
         Dialled {
             node: contact.key,
-            addresses: contact.addresses.iter().map(ToString::to_string).collect(),
+            addresses: contact.addresses.iter().map(network::plain).collect(),
             kind: contact.kind,
             paused,
             next_attempt_s,
             failures: contact.failures,
             failure: contact.failure.as_ref().map(|failure| (failure.why.clone(), wall(failure.at))),
-            linked_until: contact.linked_until.map(wall),
+            since: contact.linked_until.or(contact.failing_since).map(wall),
         }
     }
 }
