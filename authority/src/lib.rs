@@ -1,5 +1,7 @@
 //! What an authority does for residents and for the city, beside its node.
 
+pub mod city;
+
 use swabmesh_node::beside::{Beside, Ground};
 
 /// Why the services do not start.

@@ -1,8 +1,9 @@
 //! The node over HTTP: health and metrics for everybody who reaches it, the JSON API for whoever has the token.
 
 pub mod auth;
-mod body;
+pub mod body;
 mod boxes;
+mod bundles;
 mod codes;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -172,6 +173,9 @@ pub fn router(shell: Shell, token: Token) -> Router {
         .route("/reviews", post(results::review))
         .route("/codes", post(codes::issue))
         .route("/codes/revoke", post(codes::revoke))
+        .route("/bundles", get(bundles::plain))
+        .route("/bundles/export", post(bundles::export))
+        .route("/bundles/import", post(bundles::import))
         .route("/nodes", get(nodes::list).post(nodes::publish))
         .route("/nodes/{key}/withdraw", post(nodes::withdraw))
         .fallback(nowhere)

@@ -192,7 +192,8 @@ impl World {
                 }
             }
             Output::Reply { request, result } => self.reply(id, request, &result),
-            Output::Notice(Notice::InSync { .. }) => {}
+            // Nobody here carries bundles yet.
+            Output::Imported { .. } | Output::Notice(Notice::InSync { .. }) => {}
             Output::Notice(notice) => self.line(id, format_args!("notice {notice:?}")),
         }
         Ok(())
