@@ -16,6 +16,7 @@ use swabmesh_protocol::id::Lane;
 use swabmesh_protocol::text::Text;
 
 use self::setting::{Given, SETTINGS, Setting};
+use crate::runtime::Carrying;
 
 /// Beginning of every environment variable.
 const ENVIRONMENT_PREFIX: &str = "SWABMESH_";
@@ -41,6 +42,8 @@ pub struct Config {
     pub authority_addresses: Vec<String>,
     /// Whether neighbours are looked for on the LAN.
     pub mdns: bool,
+    /// How fast bytes may cross, and when the authority may be dialled.
+    pub carrying: Carrying,
     /// Bounds of the store.
     pub store: StoreLimits,
     /// The log of the process.
@@ -191,6 +194,7 @@ impl Config {
             peers: Vec::new(),
             authority_addresses: Vec::new(),
             mdns: true,
+            carrying: Carrying::default(),
             store: StoreLimits { cache_mib: 16, floor_mib: 64 },
             log: Log { format: LogFormat::Human, filter: "info".to_owned() },
         }
@@ -286,6 +290,8 @@ impl Config {
              # Pages alone over TLS, for tablets on the LAN, whose cameras need it.\n{https}\n\
              # Where other nodes reach this one, neighbours that are not found by themselves, and the authority.\n\
              listen = {listen}\npeers = {peers}\nauthority_addresses = {authority}\nmdns = {mdns}\n\n\
+             # For a slow or metered uplink. Times are of Asia/Shanghai; neighbours are not held to them.\n\
+             # bandwidth_kbit = 2000\n# peer_bandwidth_kbit = 500\n# uplink_hours = [\"06:00-06:20\", \"22:00-22:30\"]\n\n\
              [store]\ncache_mib = {cache}\nfloor_mib = {floor}\n\n\
              [log]\nformat = \"{format}\"\nfilter = {filter}\n",
             name = quoted(self.name.as_str()),

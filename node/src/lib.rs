@@ -6,6 +6,7 @@ pub mod beside;
 pub mod bundle;
 pub mod clock;
 pub mod config;
+pub mod contact;
 pub mod durable;
 pub mod duties;
 pub mod enrolment;

@@ -18,13 +18,14 @@ use swabmesh_protocol::replica::{Identity, Replica, RestoreError, Signed};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::network::{self, NetworkConfig, NetworkError, NetworkTimes};
-use crate::network::{AddressError, PeerAddress, PeerKind};
+use crate::network::{AddressError, Hours, PeerAddress, PeerKind, Rates};
 use crate::store::Store;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::options::StoreOptions;
 
 mod driver;
 mod indexer;
+mod peers;
 mod restore;
 mod snapshot;
 mod tables;
@@ -64,6 +65,17 @@ pub struct Setup {
     pub mdns: bool,
     /// The network's times.
     pub times: NetworkTimes,
+    /// How fast bytes may cross, and when the authority may be dialled.
+    pub carrying: Carrying,
+}
+
+/// What the operator allows the network.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Carrying {
+    /// How fast bytes may cross.
+    pub rates: Rates,
+    /// When the authority may be dialled, for a metered uplink.
+    pub uplink_hours: Hours,
 }
 
 /// Why a node does not start. Nothing is left running.
@@ -150,6 +162,8 @@ impl NodeHandle {
         }
         config.mdns = setup.mdns;
         config.times = setup.times;
+        let Carrying { rates, uplink_hours } = setup.carrying;
+        (config.rates, config.uplink_hours) = (rates, uplink_hours.clone());
         let carrier = network::start(config, events)?;
         let mut peers = Vec::new();
         for (addresses, kind) in [(&setup.authority, PeerKind::Authority), (&setup.peers, PeerKind::Lan)] {
@@ -159,8 +173,9 @@ impl NodeHandle {
         }
         let (requests, request_queue) = mpsc::channel(COMMANDS_QUEUE);
         let (ended_sender, ended) = watch::channel(false);
+        let known = (peers, peers::Peers::new(uplink_hours));
         let queues = driver::Queues { network: network_events, requests: request_queue, indexed };
-        let driver = driver::Driver::new(queues, replica, tables.clone(), carrier, indexer, peers, restored.stranded);
+        let driver = driver::Driver::new(queues, replica, tables.clone(), carrier, indexer, known, restored.stranded);
         let snapshots = driver.snapshots();
         // Timers of its own: on the shared runtime each new deadline would wake one of its threads to take note of it.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

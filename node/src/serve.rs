@@ -150,6 +150,7 @@ impl Service {
             },
             mdns: config.mdns,
             times: NetworkTimes::default(),
+            carrying: config.carrying.clone(),
         };
         Ok(Self { home, config, member, token, setup, ready_file })
     }

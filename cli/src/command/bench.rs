@@ -9,6 +9,7 @@ use crate::Outcome;
 
 mod city;
 mod figures;
+mod frontier;
 mod heal;
 mod register;
 mod scan;
@@ -32,6 +33,7 @@ enum Job {
     Verify(verify::Arguments),
     Scan(scan::Arguments),
     Register(register::Arguments),
+    Frontier(frontier::Arguments),
     Heal(heal::Arguments),
     Site(site::Arguments),
     #[command(hide = true)]
@@ -46,6 +48,7 @@ impl Arguments {
             Job::Verify(arguments) => arguments.run(out),
             Job::Scan(arguments) => arguments.run(out),
             Job::Register(arguments) => arguments.run(out),
+            Job::Frontier(arguments) => arguments.run(out),
             Job::Heal(arguments) => arguments.run(out),
             Job::Site(arguments) => arguments.run(out),
             Job::HealNode(arguments) => arguments.run(out),

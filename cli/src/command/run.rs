@@ -43,6 +43,15 @@ pub(super) struct Arguments {
     /// Where the authority listens, if not where the answer says; may be repeated
     #[arg(long = "authority-address", value_name = "ADDRESS")]
     authority_addresses: Vec<String>,
+    /// Most that may cross to and from all nodes together, kbit/s
+    #[arg(long, value_name = "KBIT")]
+    bandwidth_kbit: Option<u64>,
+    /// Most that may cross to and from each node, kbit/s
+    #[arg(long, value_name = "KBIT")]
+    peer_bandwidth_kbit: Option<u64>,
+    /// When the authority may be dialled over a metered uplink, Asia/Shanghai; can be given again
+    #[arg(long, value_name = "06:00-06:20")]
+    uplink_hours: Vec<String>,
     /// Do not look for neighbours on the LAN
     #[arg(long)]
     no_mdns: bool,
@@ -66,6 +75,9 @@ impl Arguments {
             ("listen", self.listen.clone()),
             ("peers", self.peers.clone()),
             ("authority_addresses", self.authority_addresses.clone()),
+            ("bandwidth_kbit", one(self.bandwidth_kbit.map(|kbit| kbit.to_string()))),
+            ("peer_bandwidth_kbit", one(self.peer_bandwidth_kbit.map(|kbit| kbit.to_string()))),
+            ("uplink_hours", self.uplink_hours.clone()),
             ("mdns", one(self.no_mdns.then(|| "false".to_owned()))),
             ("log.format", one(self.log_format.clone())),
         ];

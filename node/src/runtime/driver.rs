@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant as Moment, sleep_until};
 
 use super::indexer::Job;
+use super::peers::Peers;
 use super::snapshot::{Disk, Snapshot};
 use super::tables::{Tables, arrival};
 use super::{Counters, Request};
@@ -66,6 +67,7 @@ pub(super) struct Driver {
     /// For the index, once the answers are out: waking it takes the waker some of the time a sync takes.
     to_index: Vec<Job>,
     peers: Vec<PeerAddress>,
+    known: Peers,
     started: Instant,
     inputs: VecDeque<Input>,
     replies: BTreeMap<RequestId, oneshot::Sender<Result<Reply, Refusal>>>,
@@ -102,13 +104,14 @@ impl Driver {
         tables: Tables,
         carrier: NetworkHandle,
         indexer: SyncSender<Job>,
-        peers: Vec<PeerAddress>,
+        (peers, known): (Vec<PeerAddress>, Peers),
         stranded: Vec<Vec<u8>>,
     ) -> Self {
         let started = Instant::now();
         let status = replica.status(now(started));
-        let snapshot =
-            Snapshot { core: status, listening: Vec::new(), counters: Counters::new(), disk: Disk::default() };
+        let (contacts, contact_times, listening) = Default::default();
+        let (counters, disk) = (Counters::new(), Disk::default());
+        let snapshot = Snapshot { core: status, contacts, contact_times, listening, counters, disk };
         Self {
             queues,
             replica,
@@ -118,6 +121,7 @@ impl Driver {
             indexer,
             to_index: Vec::new(),
             peers,
+            known,
             started,
             inputs: VecDeque::new(),
             replies: BTreeMap::new(),
@@ -232,6 +236,7 @@ impl Driver {
             Output::Close { link, reason } => {
                 tracing::info!(link = link.0, %reason, "connection closed: the peer {reason}");
                 self.count(&format!("closed_{}", snake(&format!("{reason:?}"))));
+                self.known.closed(link, reason, now(self.started).wall);
                 self.backlog.remove(&link);
                 self.tell_carrier(NetworkCommand::Close(to_carrier(link))).await;
             }
@@ -365,15 +370,18 @@ impl Driver {
             NetworkEvent::Connected { peer, link, outbound, address, .. } => {
                 tracing::info!(%peer, link = link.0, %address, "connected");
                 self.count("connections");
+                self.known.connected(to_core(link), peer);
                 self.inputs.push_back(Input::Connected { link: to_core(link), peer, dialled: outbound });
             }
             NetworkEvent::Frame { link, bytes } => {
+                self.known.frame(to_core(link), &bytes);
                 self.inputs.push_back(Input::Frame { link: to_core(link), bytes });
             }
             NetworkEvent::Writable { link } => self.flush(to_core(link)),
             NetworkEvent::Disconnected { link, reason } => {
                 tracing::info!(link = link.0, ?reason, "disconnected");
                 self.backlog.remove(&to_core(link));
+                self.known.disconnected(to_core(link));
                 self.inputs.push_back(Input::Disconnected { link: to_core(link) });
             }
             NetworkEvent::Sighted { peer, address } => self.sighted(peer, address).await,
@@ -400,6 +408,7 @@ impl Driver {
     }
 
     async fn send(&mut self, link: LinkId, bytes: Vec<u8>) {
+        self.known.frame(link, &bytes);
         let waiting = self.backlog.entry(link).or_default();
         waiting.push_back(bytes);
         if waiting.len() > BACKLOG_FRAMES_MAX {
@@ -452,11 +461,14 @@ impl Driver {
             ("network_bytes_out", figures.bytes_out),
             ("network_frames_in", figures.frames_in),
             ("network_frames_out", figures.frames_out),
+            ("network_hello_bytes", self.known.hello_bytes()),
             ("network_dials", figures.dials),
             ("network_reconnects", figures.reconnects),
         ];
         counters.extend(of_network.map(|(name, count)| (name.to_owned(), count)));
-        let snapshot = Snapshot { core, listening, counters, disk };
+        let contacts = self.known.contacts(&self.replica, &core, &self.carrier, disk.trouble.is_some());
+        let contact_times = self.carrier.contact_times();
+        let snapshot = Snapshot { core, contacts, contact_times, listening, counters, disk };
         self.snapshots.send_replace(Arc::new(snapshot));
         self.drawn = Instant::now();
     }

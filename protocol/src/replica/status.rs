@@ -231,10 +231,10 @@ impl Replica {
         absent.map(since).collect()
     }
 
-    /// The name of a node, as its certificate has it; its key while that is not known.
+    /// The certificate of a node, if it is known here.
     #[must_use]
-    pub fn name_of(&self, node: &NodeKey) -> String {
-        self.control.roster.name(node)
+    pub fn certificate(&self, node: &NodeKey) -> Option<&crate::certificate::Certificate> {
+        self.control.roster.certificate(node)
     }
 
     /// What codes are judged by here, for looks at codes that register nobody.

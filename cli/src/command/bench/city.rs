@@ -66,6 +66,7 @@ impl City {
             authority: Vec::new(),
             mdns: false,
             times: NetworkTimes::default(),
+            carrying: swabmesh_node::runtime::Carrying::default(),
         })
     }
 
