@@ -188,6 +188,18 @@ impl Client {
         )
     }
 
+    /// Reads something that is not JSON, of any length, and writes it on as it comes. Returns how many bytes.
+    pub(crate) fn save(&self, path: &str, to: &mut dyn Write) -> anyhow::Result<u64> {
+        let request = self.agent.get(format!("{}{BASE}{path}", self.url));
+        let answer = request.header("authorization", format!("Bearer {}", self.token)).call();
+        if !answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+            return self.answer::<serde_json::Value>(answer).map(|_| 0);
+        }
+        let mut answer = answer?;
+        let broke_off = || format!("the answer of {} broke off: ask again", self.url);
+        std::io::copy(&mut answer.body_mut().as_reader(), to).with_context(broke_off)
+    }
+
     fn answer<T: DeserializeOwned>(
         &self,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
@@ -237,6 +249,12 @@ pub(crate) fn segment(name: &impl fmt::Display) -> String {
     name.to_string().replace('%', "%25").replace('/', "%2F").replace(' ', "%20")
 }
 
+/// A text as it stands behind the question mark.
+pub(crate) fn value(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -266,5 +284,6 @@ mod tests {
     #[test]
     fn a_slash_in_a_barcode_does_not_become_a_path() {
         assert_eq!(segment(&"A/1"), "A%2F1");
+        assert_eq!(value("a&b=c 三"), "a%26b%3Dc%20%E4%B8%89");
     }
 }

@@ -86,6 +86,11 @@ impl Arguments {
     }
 
     pub(super) fn run(self, role: Role, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        self.with_database(role, None, out)
+    }
+
+    /// The same; an authority may copy its projection to a database.
+    pub(super) fn with_database(self, role: Role, database: Option<String>, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         let flags = self.flags();
         let home = Home::at(self.data);
         let service = Service::prepare(home.clone(), role, flags, self.ready_file)?;
@@ -94,16 +99,19 @@ impl Arguments {
         let json = self.json;
         runtime.block_on(async {
             let stop = stop_signal()?;
-            service.run(beside(role), |reach| say(reach, &home, json, out), stop).await
+            service.run(beside(role, database), |reach| say(reach, &home, json, out), stop).await
         })?;
         Ok(Outcome::Done)
     }
 }
 
 /// Pages and services of the role.
-fn beside(role: Role) -> impl FnOnce(&Ground) -> Result<Beside, Box<dyn std::error::Error + Send + Sync>> {
+fn beside(
+    role: Role,
+    database: Option<String>,
+) -> impl FnOnce(&Ground) -> Result<Beside, Box<dyn std::error::Error + Send + Sync>> {
     move |ground| match role {
-        Role::Authority => Ok(swabmesh_authority::services(ground)?),
+        Role::Authority => Ok(swabmesh_authority::services(ground, database.as_deref())?),
         Role::Site | Role::Lab => Ok(swabmesh_desk::pages(ground)?),
     }
 }

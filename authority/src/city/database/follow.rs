@@ -84,6 +84,17 @@ impl<V: View + Send + Sync + 'static> Follower<V> {
         Ok(())
     }
 
+    /// Takes every cell this node holds feeds of, leased or not: for a comparison.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn all_cells(&mut self) -> Result<(), DatabaseError> {
+        let (view, roles) = (Arc::clone(&self.view), Arc::clone(&self.roles));
+        let feeds = tokio::task::spawn_blocking(move || feeds(&*view, &roles)).await??;
+        self.cells = feeds.iter().map(|head| head.header.lane).collect();
+        self.reload().await
+    }
+
     /// Gives its cells back.
     ///
     /// # Errors
