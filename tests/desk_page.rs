@@ -2,15 +2,23 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "desk_page/access.rs"]
+mod access;
 #[path = "desk_page/desk.rs"]
 mod desk;
+#[path = "desk_page/film.rs"]
+mod film;
+#[path = "desk_page/measure.rs"]
+mod measure;
+#[path = "desk_page/pictures.rs"]
+mod pictures;
 #[path = "desk_page/shift.rs"]
 mod shift;
 
 use desk::Desk;
 use serde_json::Value;
-use swabmesh_tests::browser::{self, ENTER, TAB};
-use swabmesh_tests::site::{Rig, resident};
+use swabmesh_tests::browser::{self, Browser, ENTER, ESCAPE, Options, TAB};
+use swabmesh_tests::site::{Rig, must, resident};
 use swabmesh_tests::tool;
 
 /// Whether a browser is there; a test without one says so and ends.
@@ -71,4 +79,39 @@ fn one_operator_registers_two_hundred_people_through_two_power_cuts_and_nothing_
     let tubes = rig.site.get("/tubes").unwrap();
     let counted: u64 = tubes.as_array().unwrap().iter().map(|tube| tube["count"].as_u64().unwrap()).sum();
     assert_eq!(usize::try_from(counted).unwrap(), done.registered);
+}
+
+#[test]
+fn the_camera_reads_codes_that_are_turned_and_blurred_and_each_person_is_registered_once() {
+    if !browser() {
+        return;
+    }
+    let rig = Rig::build(&[]).unwrap();
+    rig.wait_in_sync().unwrap();
+    let people: Vec<u32> = (300..304).collect();
+    let symbol = |number: &u32| {
+        let png = rig.folder().join(format!("{number}.png"));
+        let arguments = ["code", "render", "--png", png.to_str().unwrap(), "--module-px", "4"];
+        must(&arguments, &rig.code("static", &resident(*number)).unwrap()).unwrap();
+        image::open(&png).unwrap().into_luma8()
+    };
+    let symbols: Vec<_> = people.iter().map(symbol).collect();
+    let film = rig.folder().join("codes.y4m");
+    film::write(&film, &symbols).unwrap();
+    let options = Options { camera: Some(film), any_certificate: false };
+    let desk = Desk { browser: Browser::open(1280, 900, &options).unwrap() };
+    desk.browser.go(rig.site.url()).unwrap();
+    desk.sign_in("李强", "314159").unwrap();
+    desk.scan("2204090001").unwrap();
+    desk.browser.type_keys(ESCAPE).unwrap();
+    desk.browser.click_text("摄像头").unwrap();
+    let all = format!("return document.querySelector('#tube .tube-count b').textContent === '{}'", people.len());
+    desk.browser.wait("everybody is registered", &all).unwrap();
+    let lines = rig.site.get("/registrations?limit=100").unwrap();
+    let mut seen: Vec<&str> =
+        lines.as_array().unwrap().iter().map(|line| line["last_four"].as_str().unwrap()).collect();
+    seen.sort_unstable();
+    let mut expected: Vec<String> = people.iter().map(|number| resident(*number).number[14..].to_owned()).collect();
+    expected.sort();
+    assert_eq!(seen, expected);
 }

@@ -29,7 +29,7 @@ function render() {
     el(
       "div.v-main",
       {},
-      el("div.v-head", {}, symbol(colour), el("h2", {}, t(title))),
+      el("div.v-head", {}, symbol(colour), el("h2", { id: "verdict-title" }, t(title))),
       person && name(person),
       el("p.v-what", {}, what()),
       next() && el("p.v-next", {}, next()),

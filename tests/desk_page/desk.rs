@@ -103,7 +103,6 @@ impl Desk {
     }
 
     /// Milliseconds from the last character to the screen, of every verdict.
-    #[expect(dead_code, reason = "printed by the benchmark")]
     pub fn times(&self) -> anyhow::Result<Vec<f64>> {
         let all = self.browser.run("return window.swabmesh.toScreen")?;
         Ok(all.as_array().cloned().unwrap_or_default().iter().filter_map(Value::as_f64).collect())
