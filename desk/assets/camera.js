@@ -1,7 +1,7 @@
 // The camera, continuously: frames are read by the browser where it can, else by the node; the same code is ignored
 // for some seconds, so nobody is asked to hold still or to press anything.
 
-import { $, button, el, notice } from "./elements.js";
+import { $, button, el, notice, put } from "./elements.js";
 import { post } from "./node.js";
 import { onLanguage, t } from "./text.js";
 
@@ -81,7 +81,8 @@ export function render() {
   box.hidden = !stream;
   if (!stream) return box.replaceChildren();
   const capable = stream.getVideoTracks()[0].getCapabilities?.().torch;
-  box.replaceChildren(
+  put(
+    box,
     el("div.camera-frame", {}, video, el("div.camera-aim", { "aria-hidden": "true" })),
     el("div.row", {}, capable ? button(torch ? t("camera.torch-off") : t("camera.torch-on"), toggleTorch) : null, button(t("camera.stop"), stop)),
   );

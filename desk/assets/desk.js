@@ -1,6 +1,6 @@
 // The desk: scans go in, verdicts come out, one after the other.
 
-import { $, button, el, notice } from "./elements.js";
+import { $, button, el, notice, put } from "./elements.js";
 import * as camera from "./camera.js";
 import * as documents from "./documents.js";
 import * as inbox from "./inbox.js";
@@ -150,10 +150,10 @@ async function countInbox() {
   const flags = await inbox.count();
   const tool = $("inbox");
   if (flags === null || !tool) return;
-  tool.replaceChildren(t("inbox.title"), flags ? el("b.badge", {}, String(flags)) : "");
+  put(tool, t("inbox.title"), flags ? el("b.badge", {}, String(flags)) : "");
 }
 
-new Scanner(scanned, (key, ends) => tools.testKey(key, ends));
+new Scanner({ listens: signIn.isOpen, take: scanned, raw: tools.testKey });
 camera.whenFound((text) => scanned(text));
 picture.listen((text) => scanned(text));
 whenSignedOut(() => signIn.begin());

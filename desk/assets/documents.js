@@ -40,7 +40,7 @@ class Form {
     this.said = el("p.said", { role: "status", id: "document-said" });
     const body = [
       el("div.types", { role: "group", "aria-label": t("document.type") }, TYPES.map((type) => this.typeChoice(type))),
-      el("form.form", { onsubmit: (event) => (event.preventDefault(), this.send()), autocomplete: "off" }, ...this.fields(), this.said,
+      el("form.form", { onsubmit: (event) => (event.preventDefault(), this.send()), autocomplete: "off" }, ...this.fields(), this.type === INFANT && this.said,
         el("button.strong", { type: "submit" }, t("document.register"))),
     ];
     openPanel(t("document.title"), body, () => {
@@ -80,6 +80,7 @@ class Form {
     const fields = [];
     if (type !== INFANT) {
       fields.push(...this.field("number", zone ? "document.number-or-zone" : "document.number", zone ? { rows: 2, maxLength: 100 } : { type: "text", maxLength: 40, required: type !== OTHER, autocapitalize: "characters" }));
+      fields.push(this.said);
       if (PAD_TYPES.includes(type)) fields.push(this.pad());
     }
     fields.push(...this.field("name", type === INFANT ? "document.name-infant" : zone ? "document.name-or-zone" : "document.name", { type: "text", maxLength: 64, required: ![INFANT, 2].includes(type) }));

@@ -15,16 +15,21 @@ export function el(description, attributes = {}, ...children) {
     else if (name in element && typeof value !== "string") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...given(children));
   return element;
 }
+
+const given = (children) => children.flat().filter((child) => child !== null && child !== undefined && child !== false);
+
+// Replaces what an element holds; absent children are left out.
+export const put = (element, ...children) => element.replaceChildren(...given(children));
 
 export const button = (words, onclick, kind = "") =>
   el(`button${kind ? `.${kind}` : ""}`, { type: "button", onclick }, words);
 
 const SYMBOLS = {
   green: ["M10 33 L26 49 L54 15"],
-  amber: ["M32 6 L60 56 H4 Z", "M32 24 V40", "M32 47 V49"],
+  amber: ["M32 7 L60 57 H4 Z", "M32 27 V40", "M32 48 V48.1"],
   red: ["M14 14 L50 50", "M50 14 L14 50"],
 };
 
@@ -32,6 +37,7 @@ export function symbol(name) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
   svg.setAttribute("viewBox", "0 0 64 64");
+  svg.setAttribute("class", name);
   svg.setAttribute("aria-hidden", "true");
   for (const line of SYMBOLS[name]) {
     const path = document.createElementNS(space, "path");

@@ -1,6 +1,6 @@
 // The newest registrations: undone for five minutes by one tap, later with a reason.
 
-import { $, button, closePanel, el, notice, openPanel, reasons, refusedNotice } from "./elements.js";
+import { $, button, closePanel, el, notice, openPanel, put, reasons, refusedNotice } from "./elements.js";
 import { get, post } from "./node.js";
 import { desk } from "./state.js";
 import { clockTime, onLanguage, t } from "./text.js";
@@ -15,7 +15,8 @@ function render() {
   const card = $("recent");
   const last = lines.find((line) => line.standing === "counts" && line.operator === desk.operator);
   const undoable = last && Date.now() - last.at < UNDO_MS;
-  card.replaceChildren(
+  put(
+    card,
     el(
       "div.card-head",
       {},

@@ -1,6 +1,6 @@
 // Safety at a glance: three numbers that cannot be misread, and why the node is not in sync.
 
-import { $, button, el, openPanel } from "./elements.js";
+import { $, button, el, openPanel, put } from "./elements.js";
 import { get } from "./node.js";
 import { current, onLanguage, span, t } from "./text.js";
 
@@ -11,10 +11,11 @@ let heardAt = 0;
 
 function render() {
   const card = $("safety");
-  if (!known) return card.replaceChildren(el("h2", { id: "safety-title" }, t("safety.title")), el("p.hint", {}, t("loading")));
+  if (!known) return put(card, el("h2", { id: "safety-title" }, t("safety.title")), el("p.hint", {}, t("loading")));
   const { own } = known;
   const worst = known.advice[0]?.level ?? "fine";
-  card.replaceChildren(
+  put(
+    card,
     el("div.card-head", {}, el("h2", { id: "safety-title" }, t("safety.title")), button(t("safety.why"), why, worst === "act" ? "strong" : "quiet")),
     el(
       "dl.copies",

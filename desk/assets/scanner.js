@@ -30,6 +30,7 @@ const isField = (target) =>
   target instanceof HTMLElement && target.id !== "sink" && (target.matches("input, textarea, select") || target.isContentEditable);
 
 export class Scanner {
+  #listens;
   #take;
   #raw;
   #text = "";
@@ -38,8 +39,10 @@ export class Scanner {
   #zone = null;
   #sink;
 
-  // `take` gets each scan with the moment of its last character; `raw` gets every key, for the test page.
-  constructor(take, raw = () => {}) {
+  // While `listens()`, `take` gets each scan with the moment of its last character; `raw` gets every key, for the
+  // test page.
+  constructor({ listens, take, raw }) {
+    this.#listens = listens;
     this.#take = take;
     this.#raw = raw;
     this.#sink = document.getElementById("sink");
@@ -52,7 +55,7 @@ export class Scanner {
   }
 
   #key(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!this.#listens() || event.ctrlKey || event.altKey || event.metaKey) return;
     const field = isField(event.target);
     const hidden = event.isComposing || event.key === "Process" || event.keyCode === 229;
     if (event.key === "Enter" || event.key === "Tab" || event.code === "Enter" || event.code === "NumpadEnter") {

@@ -1,6 +1,6 @@
 // Who is at the desk: names to tap, a PIN on large keys, and the first supervisor of a new node.
 
-import { $, button, el } from "./elements.js";
+import { $, button, el, put } from "./elements.js";
 import { get, post, remove, signedIn } from "./node.js";
 import { onLanguage, t } from "./text.js";
 
@@ -62,7 +62,7 @@ function render() {
     : situation.state === "setup" ? setup()
     : chosen ? pinPad()
     : names();
-  gate.replaceChildren(el("div.card.gate-card", {}, ...card));
+  put(gate, el("div.card.gate-card", {}, ...card));
   gate.querySelector("input")?.focus();
 }
 

@@ -1,6 +1,6 @@
 // The tube this desk fills: a number that is read from two metres away.
 
-import { $, button, el, notice, openPanel, panelBody, reasons, refusedNotice, closePanel } from "./elements.js";
+import { $, button, closePanel, el, notice, openPanel, panelBody, put, reasons, refusedNotice } from "./elements.js";
 import { Refused, get, post } from "./node.js";
 import { change, desk, keptTube, onChange, pools } from "./state.js";
 import { onLanguage, t } from "./text.js";
@@ -12,7 +12,8 @@ function render() {
   const card = $("tube");
   const full = tube && tube.count >= tube.pool;
   card.className = `card tube${tube ? (full ? " is-full" : "") : " is-none"}`;
-  card.replaceChildren(
+  put(
+    card,
     el(
       "div.card-head",
       {},

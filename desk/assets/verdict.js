@@ -1,6 +1,6 @@
 // The verdict: the whole screen, a colour, a word, a symbol, a sound; and never in the way of the next scan.
 
-import { $, button, el, reasons, symbol } from "./elements.js";
+import { $, button, el, put, reasons, symbol } from "./elements.js";
 import { play } from "./sound.js";
 import { desk } from "./state.js";
 import { clockTime, current, dayAndTime, has, onLanguage, t } from "./text.js";
@@ -24,15 +24,16 @@ function render() {
   const { colour, title, what, next, person, earlier, actions, tube, late } = shown;
   const box = $("verdict");
   box.className = `verdict ${colour}`;
-  box.replaceChildren(
+  put(
+    box,
     el(
       "div.v-main",
       {},
-      el("div.v-head", {}, symbol(colour), el("h2", {}, t(title))),
+      el("div.v-head", {}, symbol(colour), el("h2", { id: "verdict-title" }, t(title))),
       person && name(person),
       el("p.v-what", {}, what()),
       next() && el("p.v-next", {}, next()),
-      earlier?.length && el("ul.v-earlier", {}, earlier.map(one)),
+      earlier?.length > 0 && el("ul.v-earlier", {}, earlier.map(one)),
       late && el("p.v-next", {}, t("verdict.after-silence")),
       actions && el("div.v-actions", {}, actions()),
     ),
