@@ -2,13 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a scenario that cannot be run fails its test")]
 
+use std::ops::ControlFlow;
+
 use swabmesh_simulations::report::Report;
 use swabmesh_simulations::run::{Ran, run};
 use swabmesh_simulations::scenario::{RANDOM, Scenario};
 
 /// Runs a world in which every rule must hold.
 fn holds(scenario: &Scenario, seed: u64, how: &str) -> Report {
-    let Ran { report, last_lines } = run(scenario, seed, None, &mut |_| {}).unwrap();
+    let Ran { report, last_lines, .. } = run(scenario, seed, None, &mut |_| ControlFlow::Continue(())).unwrap();
     let again = format!("swabmesh simulate --scenario {} --seed {seed}{how} --trace trace.txt", scenario.name);
     assert!(report.violations.is_empty(), "{}{:#?}\nagain: {again}", last_lines.concat(), report.violations);
     assert!(report.converged && report.lost == 0, "{report:#?}\nagain: {again}");
