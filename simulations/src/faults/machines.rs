@@ -72,6 +72,7 @@ impl World {
         };
         let died = self.accepted.disk_died(id, elsewhere);
         self.line(id, format_args!("disk died, {died} registrations were nowhere else"));
+        self.workload.disk_died(self.at, id);
         if let Some(node) = self.node_mut(id) {
             node.disk = image;
             node.epochs += 1;
