@@ -9,9 +9,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use swabmesh_protocol::command::{Command, Refusal, Reply};
+use swabmesh_protocol::io::{Carried, ImportRefusal, Imported};
 use swabmesh_protocol::replica::{Identity, Replica, RestoreError, Signed};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -100,6 +102,7 @@ type Inspection = Box<dyn FnOnce(&Replica) + Send>;
 /// What callers ask of the driver.
 pub(crate) enum Request {
     Command(Box<Command>, oneshot::Sender<Result<Reply, Refusal>>),
+    Import(Carried, oneshot::Sender<Result<Imported, ImportRefusal>>),
     Inspect(Inspection),
     Stop,
 }
@@ -177,6 +180,37 @@ impl NodeHandle {
         let request = Request::Command(Box::new(command), answer);
         self.requests.send(request).await.map_err(|_| Refusal::Busy)?;
         answered.await.map_err(|_| Refusal::Busy)?
+    }
+
+    /// Gives the core something that was carried here; the answer comes when it is held durably, or refused.
+    ///
+    /// Waits for room in the driver's queue, not for the answer.
+    ///
+    /// # Errors
+    /// [`Stopping`].
+    pub async fn import(
+        &self,
+        carried: Carried,
+    ) -> Result<oneshot::Receiver<Result<Imported, ImportRefusal>>, Stopping> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::Import(carried, answer)).await.map_err(|_| Stopping)?;
+        Ok(answered)
+    }
+
+    /// Waits until everything that arrived is written, signed for and shown by the tables, or for as long as said.
+    ///
+    /// # Errors
+    /// [`Stopping`].
+    pub async fn settle(&self, within: Duration) -> Result<(), Stopping> {
+        let mut snapshots = self.snapshots.clone();
+        let settled = async {
+            while !self.inspect(Replica::is_settled).await? {
+                snapshots.changed().await.map_err(|_| Stopping)?;
+            }
+            Ok(())
+        };
+        // A node with much to do never rests; what was asked for is done with what is there by then.
+        tokio::time::timeout(within, settled).await.unwrap_or(Ok(()))
     }
 
     /// Looks at the core between two inputs. `look` must be quick: the node stands still meanwhile.

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use ed25519_dalek::SigningKey;
 use swabmesh_protocol::chunk::OpenedChunk;
 use swabmesh_protocol::exchange::frame::{Frame, ToldHead, Want, decode_heads, encode_heads};
+use swabmesh_protocol::exchange::packed::{decode_packed, encode_packed};
 use swabmesh_protocol::fact::{
     Enrolled, Fact, Mark, Opened, Operator, Outcome, Receipt, Remark, Reported, Revoked, SealKey, Stage, Withdrawn,
 };
-use swabmesh_protocol::frontier::Head;
-use swabmesh_protocol::id::{CodeId, Epoch, FeedHeader, FeedId, FeedShort, Hash, Lane, NodeKey, Person, SeqNo};
-use swabmesh_protocol::io::{Arrival, LinkId};
+use swabmesh_protocol::id::{CodeId, Epoch, FeedHeader, FeedShort, Hash, NodeKey, Person, SeqNo};
+use swabmesh_protocol::io::LinkId;
 use swabmesh_protocol::limits::{CHUNK_BYTES_MAX, FRAME_BYTES_MAX, FRAME_WANTS_MAX};
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::{Stamp, Wall};
@@ -66,17 +66,10 @@ impl Invented {
         Some(Frame::Chunk(chunk.seal().into_bytes().into()).to_bytes())
     }
 
-    fn head(&self) -> Option<(FeedId, Head)> {
-        let last = self.chunks.last()?;
-        let head = Head {
-            header: self.header,
-            seq: last.checkpoint.seq,
-            hash: last.checkpoint.head,
-            stamp: Stamp::default(),
-            signature: last.checkpoint.signature,
-            arrival: Arrival(1),
-        };
-        Some((self.header.id(), head))
+    fn head(&self) -> Option<ToldHead> {
+        let last = self.chunks.last()?.checkpoint;
+        let hash = last.head.0.first_chunk().copied()?;
+        Some(ToldHead { feed: self.header.id().short(), seq: last.seq, hash })
     }
 }
 
@@ -129,7 +122,12 @@ impl Adversary {
             Frame::Heads { through, heads } if self.does(Trick::Lie) => {
                 let mut told = decode_heads(&heads).unwrap_or_default();
                 told.iter_mut().for_each(|head| head.seq = SeqNo(head.seq.0 + LIE_ENTRIES));
-                vec![Frame::Heads { through, heads: lay_out(&told).into() }.to_bytes()]
+                vec![Frame::Heads { through, heads: encode_heads(told).into() }.to_bytes()]
+            }
+            Frame::Told { through, after, heads } if self.does(Trick::Lie) => {
+                let mut told = decode_packed(&heads).unwrap_or_default();
+                told.iter_mut().for_each(|head| head.seq = SeqNo(head.seq.0 + LIE_ENTRIES));
+                vec![Frame::Told { through, after, heads: encode_packed(told).into() }.to_bytes()]
             }
             Frame::Ack(mut held) if self.does(Trick::Lie) => {
                 held.iter_mut().for_each(|held| held.seq = SeqNo(held.seq.0 + LIE_ENTRIES));
@@ -206,10 +204,10 @@ impl Adversary {
     /// What it says to a peer out of nothing.
     fn says(&mut self, peer: NodeId) -> Vec<Vec<u8>> {
         let mut says = Vec::new();
-        let heads: Vec<(FeedId, Head)> =
+        let heads: Vec<ToldHead> =
             [self.branch(peer), &self.above].into_iter().filter_map(Invented::head).collect();
         if !heads.is_empty() {
-            let heads = encode_heads(heads.iter().map(|(id, head)| (id, head))).into();
+            let heads = encode_heads(heads).into();
             says.push(Frame::Heads { through: None, heads }.to_bytes());
         }
         if self.does(Trick::Replay)
@@ -242,29 +240,8 @@ impl Adversary {
         let wants =
             (0..FRAME_WANTS_MAX).map(|_| Want { feed: nobody(&mut self.chance), from: SeqNo(1), to: SeqNo(u64::MAX) });
         let wants = Frame::Want(wants.collect()).to_bytes();
-        [Frame::Heads { through: None, heads: lay_out(&told).into() }.to_bytes(), wants]
+        [Frame::Heads { through: None, heads: encode_heads(told).into() }.to_bytes(), wants]
     }
-}
-
-/// Heads as the frame lays them out, of feeds that need not exist.
-fn lay_out(told: &[ToldHead]) -> Vec<u8> {
-    let head = |told: &ToldHead| {
-        let (mut feed, mut hash) = ([0; 16], [0; 32]);
-        feed.iter_mut().zip(told.feed.0).for_each(|(to, from)| *to = from);
-        hash.iter_mut().zip(told.hash).for_each(|(to, from)| *to = from);
-        let header = FeedHeader { writer: NodeKey([0; 32]), epoch: Epoch(0), lane: Lane::CITY };
-        let head = Head {
-            header,
-            seq: told.seq,
-            hash: Hash(hash),
-            stamp: Stamp::default(),
-            signature: [0; 64],
-            arrival: Arrival(0),
-        };
-        (FeedId(feed), head)
-    };
-    let heads: Vec<(FeedId, Head)> = told.iter().map(head).collect();
-    encode_heads(heads.iter().map(|(id, head)| (id, head)))
 }
 
 impl World {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use swabmesh_protocol::answer;
 use swabmesh_protocol::frontier::Lanes;
 use swabmesh_protocol::id::{FeedId, SeqNo};
-use swabmesh_protocol::io::{Answer, Input, Query};
+use swabmesh_protocol::io::{Answer, Carried, Input, Query};
 use swabmesh_protocol::limits::CHUNK_BYTES_MAX;
 use swabmesh_protocol::project;
 use swabmesh_protocol::view::ViewError;
@@ -194,7 +194,7 @@ impl World {
         let from = self.city.name(from).to_owned();
         self.line(id, format_args!("stick from {from}, {} chunks", stick.chunks.len()));
         for chunk in stick.chunks {
-            self.input(id, Input::Import { chunk })?;
+            self.input(id, Input::Import { request: None, carried: Carried::Chunk(chunk) })?;
         }
         Ok(())
     }

@@ -134,7 +134,7 @@ impl Traffic {
     fn count(&mut self, frame: &[u8], size: u64, uplink: bool) {
         let kind = match frame_name(frame) {
             "chunk" => Kind::Chunks,
-            "heads" | "want" | "ack" | "gone" => Kind::Hints,
+            "heads" | "told" | "want" | "ack" | "gone" => Kind::Hints,
             _ => Kind::Comparisons,
         };
         self.bytes += size;

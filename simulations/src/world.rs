@@ -224,7 +224,7 @@ impl World {
                 }
             }
             Output::Reply { request, result } => self.reply(id, request, &result),
-            Output::Notice(Notice::InSync { .. }) => {}
+            Output::Imported { .. } | Output::Notice(Notice::InSync { .. }) => {}
             Output::Notice(notice) => {
                 if let Notice::Fork { feed, .. } = notice {
                     self.forks.insert(feed);

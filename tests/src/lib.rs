@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the binary, foreign tools, and the rules the repository itself has to keep.
 
+pub mod place;
 pub mod program;
 pub mod repository;
 pub mod tidy;

@@ -10,7 +10,9 @@ use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::command::{Refusal, Reply};
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::NodeKey;
-use swabmesh_protocol::io::{Arrival, Input, LinkId, Notice, Output, PersistError, RequestId};
+use swabmesh_protocol::io::{
+    Arrival, Carried, ImportRefusal, Imported, Input, LinkId, Notice, Output, PersistError, RequestId,
+};
 use swabmesh_protocol::replica::Replica;
 use swabmesh_protocol::restore;
 use swabmesh_protocol::roster::Standing;
@@ -64,6 +66,7 @@ pub(super) struct Driver {
     started: Instant,
     inputs: VecDeque<Input>,
     replies: BTreeMap<RequestId, oneshot::Sender<Result<Reply, Refusal>>>,
+    imports: BTreeMap<RequestId, oneshot::Sender<Result<Imported, ImportRefusal>>>,
     writing: BTreeMap<RequestId, Writing>,
     backlog: BTreeMap<LinkId, VecDeque<Vec<u8>>>,
     commands: u64,
@@ -111,6 +114,7 @@ impl Driver {
             started,
             inputs: VecDeque::new(),
             replies: BTreeMap::new(),
+            imports: BTreeMap::new(),
             writing: BTreeMap::new(),
             backlog: BTreeMap::new(),
             commands: 0,
@@ -163,6 +167,12 @@ impl Driver {
                     let request = RequestId(self.commands);
                     self.replies.insert(request, answer);
                     self.inputs.push_back(Input::Command { request, command });
+                }
+                Event::Request(Some(Request::Import(carried, answer))) => {
+                    self.commands += 1;
+                    let request = RequestId(self.commands);
+                    self.imports.insert(request, answer);
+                    self.inputs.push_back(Input::Import { request: Some(request), carried });
                 }
                 Event::Request(Some(Request::Inspect(look))) => look(&self.replica),
                 Event::Request(Some(Request::Stop) | None) => break,
@@ -223,6 +233,11 @@ impl Driver {
                 self.count(if result.is_ok() { "commands_answered" } else { "commands_refused" });
                 if let Some(answer) = self.replies.remove(&request) {
                     // Whoever asked may have gone; what was done stays done.
+                    let _ = answer.send(result);
+                }
+            }
+            Output::Imported { request, result } => {
+                if let Some(answer) = self.imports.remove(&request) {
                     let _ = answer.send(result);
                 }
             }
@@ -424,7 +439,8 @@ impl Driver {
             if sealed.first() > height.next() {
                 self.stranded.push(sealed.into_bytes());
             } else if sealed.last() > height {
-                self.inputs.push_back(Input::Import { chunk: sealed.into_bytes() });
+                let carried = Carried::Chunk(sealed.into_bytes());
+                self.inputs.push_back(Input::Import { request: None, carried });
             }
         }
     }

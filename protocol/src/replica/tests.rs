@@ -200,3 +200,38 @@ fn an_answer_read_before_the_tables_caught_up_does_not_hide_what_this_node_wrote
     let decided = outputs(&mut replica, 5, Input::Loaded { request: loads(&asked)[0], answer });
     assert_eq!(persists(&decided).len(), 2, "the registry's entry and the revocation of the code before");
 }
+
+fn import(number: u64, carried: crate::io::Carried) -> Input {
+    Input::Import { request: Some(RequestId(number)), carried }
+}
+
+fn imported(outputs: &[Output]) -> Vec<(u64, Result<crate::io::Imported, crate::io::ImportRefusal>)> {
+    let imported = |output: &Output| {
+        if let Output::Imported { request, result } = output { Some((request.0, *result)) } else { None }
+    };
+    outputs.iter().filter_map(imported).collect()
+}
+
+#[test]
+fn an_import_is_answered_once_it_is_on_disk_and_again_as_known() {
+    use crate::io::{Carried, ImportRefusal, Imported};
+    let mut replica = authority(Held::default());
+    let [first, second] = two_chunks().map(|chunk| Carried::Chunk(chunk.seal().into_bytes()));
+    let stranger = outputs(&mut replica, 1, import(1, second.clone()));
+    assert_eq!(imported(&stranger), [(1, Err(ImportRefusal::Chunk(MergeRefusal::UnknownWriter)))]);
+    let certificate = Carried::Certificate(certificate(SITE, Role::Site, Lane(1)));
+    let enrolled = outputs(&mut replica, 2, import(2, certificate.clone()));
+    assert_eq!(imported(&enrolled), [(2, Ok(Imported::Taken))]);
+    assert!(enrolled.iter().any(|output| matches!(output, Output::Keep { .. })), "{enrolled:?}");
+    assert_eq!(imported(&outputs(&mut replica, 2, import(3, certificate))), [(3, Ok(Imported::Known))]);
+    let gap = MergeRefusal::Gap { expected: SeqNo(1), first: SeqNo(2) };
+    assert_eq!(imported(&outputs(&mut replica, 3, import(4, second))), [(4, Err(gap.into()))]);
+    let written = outputs(&mut replica, 4, import(5, first.clone()));
+    let again = outputs(&mut replica, 4, import(6, first.clone()));
+    assert!(imported(&written).is_empty() && imported(&again).is_empty(), "not on disk yet");
+    let durable = Input::Persisted { request: persists(&written)[0], result: Ok(Arrival(1)) };
+    let answers = imported(&outputs(&mut replica, 5, durable));
+    assert_eq!(answers, [(5, Ok(Imported::Taken)), (6, Ok(Imported::Taken))]);
+    assert_eq!(imported(&outputs(&mut replica, 6, import(7, first))), [(7, Ok(Imported::Known))]);
+    assert!(!replica.is_settled(), "a receipt is owed");
+}

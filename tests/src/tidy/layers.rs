@@ -6,11 +6,13 @@ use super::{Broken, product_lines};
 use crate::repository::Source;
 
 /// What each crate of ours may depend on, tests and benchmarks included.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("protocol", &[]),
     ("node", &["protocol"]),
+    ("desk", &["protocol", "node"]),
+    ("authority", &["protocol", "node"]),
     ("simulations", &["protocol"]),
-    ("cli", &["protocol", "node", "simulations"]),
+    ("cli", &["protocol", "node", "desk", "authority", "simulations"]),
     ("tests", &["protocol"]),
     ("fuzz", &["protocol"]),
 ];
@@ -35,7 +37,10 @@ const LAYERS: [&[&str]; 13] = [
     // The contract with whoever runs the core.
     &["command", "io"],
     // The steps.
-    &["answer", "append", "copies", "desk", "exchange", "frontier", "issuing", "parked", "project", "register"],
+    &[
+        "answer", "append", "bundle", "copies", "desk", "exchange", "frontier", "issuing", "parked", "project",
+        "register",
+    ],
     // The routing between them.
     &["replica"],
     // What a runner puts together before it starts one.
