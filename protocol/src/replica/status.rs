@@ -169,6 +169,12 @@ impl Replica {
         }
     }
 
+    /// Where this node's own registrations are, without the rest of its state.
+    #[must_use]
+    pub fn own_counts(&self) -> Counts {
+        self.copies.counts()
+    }
+
     /// Entries of all feeds that are durable here.
     #[must_use]
     pub fn entries(&self) -> u64 {
