@@ -14,7 +14,8 @@ use swabmesh_protocol::document::age::day_in_shanghai;
 use swabmesh_protocol::document::{DocumentType, check};
 use swabmesh_protocol::enrolment::JoinRequest;
 use swabmesh_protocol::entry::node_key;
-use swabmesh_protocol::exchange::frame::{Frame, Held, Hello, Want, encode_heads};
+use swabmesh_protocol::exchange::frame::{Frame, Held, Hello, SYNC_ROOT_BYTES, ToldHead, Want, encode_heads};
+use swabmesh_protocol::exchange::packed::encode_packed;
 use swabmesh_protocol::fact::{Fact, Opened, Registered, Role, Route, Sealed, Status, Subject};
 use swabmesh_protocol::frontier::{Frontier, Head, Lanes};
 use swabmesh_protocol::id::{CodeId, EntryId, Epoch, FeedHeader, Hash, Lane, SeqNo, hex};
@@ -139,7 +140,9 @@ fn the_example_of_every_frame_is_the_one_in_the_document() {
     let mut frontier = Frontier::default();
     frontier.set(head());
     let short = header().id().short();
-    let heads = encode_heads(frontier.heads());
+    let told: Vec<ToldHead> = frontier.heads().map(|(id, head)| ToldHead::of(id, head)).collect();
+    let (heads, packed) = (encode_heads(told.clone()), encode_packed(told));
+    let root = frontier.root(&Lanes::All).0[..SYNC_ROOT_BYTES].to_vec();
     let want = Want { feed: short, from: SeqNo(1), to: SeqNo(3) };
     let hello = Hello {
         version_min: 1,
@@ -165,6 +168,8 @@ fn the_example_of_every_frame_is_the_one_in_the_document() {
         ("gone", Frame::Gone(want)),
         ("retry after", Frame::RetryAfter { ms: 1_500 }),
         ("bye", Frame::Bye),
+        ("sync", Frame::Sync { root: root.into(), through: 1, after: None }),
+        ("told", Frame::Told { through: Some(1), after: None, heads: packed.into() }),
     ];
     let mut example = Example::default();
     for (name, frame) in frames {

@@ -31,6 +31,8 @@ pub struct Config {
     pub cell: Lane,
     /// Where pages and API are served. Anything but loopback exposes them to the network.
     pub http_listen: SocketAddr,
+    /// Where pages are served over TLS, for tablets on the LAN; nowhere if unset.
+    pub https_listen: Option<SocketAddr>,
     /// Where other nodes reach this one, `IP:PORT` or multiaddresses.
     pub listen: Vec<String>,
     /// Addresses of neighbours that mDNS does not find.
@@ -184,6 +186,7 @@ impl Config {
             name,
             cell,
             http_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, http_port)),
+            https_listen: None,
             listen: vec!["0.0.0.0:4001".to_owned()],
             peers: Vec::new(),
             authority_addresses: Vec::new(),
@@ -280,6 +283,7 @@ impl Config {
             "# Settings of this node. Each can be overridden: SWABMESH_HTTP_LISTEN for http_listen, and so on.\n\
              role = \"{role}\"\nname = {name}\ncell = {cell}\n\n\
              # Pages and API; anything but loopback exposes them to the network.\nhttp_listen = \"{http}\"\n\
+             # Pages alone over TLS, for tablets on the LAN, whose cameras need it.\n{https}\n\
              # Where other nodes reach this one, neighbours that are not found by themselves, and the authority.\n\
              listen = {listen}\npeers = {peers}\nauthority_addresses = {authority}\nmdns = {mdns}\n\n\
              [store]\ncache_mib = {cache}\nfloor_mib = {floor}\n\n\
@@ -287,6 +291,10 @@ impl Config {
             name = quoted(self.name.as_str()),
             cell = self.cell.0,
             http = self.http_listen,
+            https = match self.https_listen {
+                Some(https) => format!("https_listen = \"{https}\""),
+                None => "# https_listen = \"0.0.0.0:7443\"".to_owned(),
+            },
             listen = list(&self.listen),
             peers = list(&self.peers),
             authority = list(&self.authority_addresses),

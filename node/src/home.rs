@@ -8,6 +8,7 @@
 //! enrolment/answer     what the authority answered, verified again at every start
 //! enrolment/issued/    at the authority: the newest certificate of each node
 //! enrolment/pending/   at the authority: what the root signed and the log does not hold yet
+//! desk/                operators, their sessions and the certificate of the pages, see the desk's crate
 //! store/               the log and its tables
 //! ```
 
@@ -144,6 +145,12 @@ impl Home {
     #[must_use]
     pub fn pending(&self) -> PathBuf {
         self.0.join("enrolment/pending")
+    }
+
+    /// What the pages keep.
+    #[must_use]
+    pub fn desk(&self) -> PathBuf {
+        self.0.join("desk")
     }
 
     /// The log and its tables.

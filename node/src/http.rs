@@ -1,7 +1,7 @@
 //! The node over HTTP: health and metrics for everybody who reaches it, the JSON API for whoever has the token.
 
 pub mod auth;
-mod body;
+pub mod body;
 mod boxes;
 mod bundles;
 mod codes;
@@ -59,12 +59,31 @@ impl Shell {
         Self { node, member }
     }
 
-    async fn command(&self, command: Command) -> Result<Reply, Problem> {
+    /// The running node.
+    #[must_use]
+    pub const fn node(&self) -> &NodeHandle {
+        &self.node
+    }
+
+    /// The node's papers.
+    #[must_use]
+    pub fn member(&self) -> &Membership {
+        &self.member
+    }
+
+    /// Does what a person wants, and answers when it is on disk.
+    ///
+    /// # Errors
+    /// A [`Problem`]: nothing was done, and what to do instead.
+    pub async fn command(&self, command: Command) -> Result<Reply, Problem> {
         Ok(self.node.command(command).await?)
     }
 
     /// Carries out a command that neither registers nor issues.
-    async fn done(&self, command: Command) -> Result<axum::Json<Done>, Problem> {
+    ///
+    /// # Errors
+    /// A [`Problem`].
+    pub async fn done(&self, command: Command) -> Result<axum::Json<Done>, Problem> {
         match self.command(command).await? {
             Reply::Done { entries, warnings } => {
                 let warnings = warnings.into_iter().map(str::to_owned).collect();
@@ -75,17 +94,29 @@ impl Shell {
     }
 
     /// Looks at the core between two inputs.
-    async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Replica) -> T + Send + 'static) -> Result<T, Problem> {
+    ///
+    /// # Errors
+    /// A [`Problem`]: the node is stopping.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Replica) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         // A node that is stopping answers like a busy one: come back in a moment.
         self.node.inspect(look).await.map_err(|_| Refusal::Busy.into())
     }
 
-    fn only(&self, role: Role) -> Result<(), Problem> {
+    /// Lets only nodes of one role do this.
+    ///
+    /// # Errors
+    /// A [`Problem`] that names the node's role.
+    pub fn only(&self, role: Role) -> Result<(), Problem> {
         let own = self.member.certificate.role;
         if own == role { Ok(()) } else { Err(Refusal::Role { role: own }.into()) }
     }
 
-    fn intake(&self) -> Intake<'_> {
+    /// What turns typed documents into persons and sealed details, as of now.
+    #[must_use]
+    pub fn intake(&self) -> Intake<'_> {
         let seal_to = self.node.snapshot().seal_key().map(|key| (key.day, SealPublic(key.public)));
         Intake { persons: &self.member.person_key, seal_to, now: clock::wall() }
     }
@@ -100,7 +131,12 @@ fn unexpected() -> Problem {
 }
 
 /// Reads tables on a thread that may wait for the disk.
-async fn read<T: Send + 'static>(work: impl FnOnce() -> Result<T, ViewError> + Send + 'static) -> Result<T, Problem> {
+///
+/// # Errors
+/// A [`Problem`]: the tables do not answer.
+pub async fn read<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ViewError> + Send + 'static,
+) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(work).await {
         Ok(answer) => Ok(answer?),
         Err(panicked) => Err(Problem::internal(&panicked)),

@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod api;
+pub mod beside;
 pub mod bundle;
 pub mod clock;
 pub mod config;

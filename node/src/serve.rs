@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::beside::{Beside, Ground};
 use crate::config::{Config, ConfigError, Flag, word_of};
 use crate::durable::{self, Access, WriteError};
 use crate::enrolment::{EnrolError, Membership};
@@ -75,6 +76,9 @@ pub enum ServeError {
     /// The server or the signals failed.
     #[error("the HTTP server stopped by itself: start the node again; everything shown as accepted is safe")]
     Http(#[source] std::io::Error),
+    /// Something that runs beside the node's own API does not start.
+    #[error(transparent)]
+    Beside(Box<dyn std::error::Error + Send + Sync>),
     /// The core did not end in time.
     #[error("the node did not stop within {} s and was cut off: everything shown as accepted is safe", CORE_ENDS_WITHIN.as_secs())]
     CutOff,
@@ -182,7 +186,12 @@ impl Service {
     ///
     /// # Errors
     /// [`ServeError`].
-    pub async fn run(self, ready: impl FnOnce(&Reach), stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    pub async fn run(
+        self,
+        beside: impl FnOnce(&Ground) -> Result<Beside, Box<dyn std::error::Error + Send + Sync>>,
+        ready: impl FnOnce(&Reach),
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
         let address = self.config.http_listen;
         // The port is taken before the store is opened: a second start of the same node fails at once.
         let listening = |source| ServeError::Listen { address, source };
@@ -200,7 +209,21 @@ impl Service {
         let duties = authority.then(|| tokio::spawn(duties::run(node.clone(), self.home.clone())));
 
         let (stopping, mut stopped) = watch::channel(false);
-        let app = router(Shell::new(node.clone(), Arc::new(self.member)), self.token);
+        let shell = Shell::new(node.clone(), Arc::new(self.member));
+        let ground = Ground {
+            home: self.home.clone(),
+            shell: shell.clone(),
+            https_listen: self.config.https_listen,
+            stopping: stopped.clone(),
+        };
+        let beside = match beside(&ground) {
+            Ok(beside) => beside,
+            Err(error) => {
+                node.stop().await;
+                return Err(ServeError::Beside(error));
+            }
+        };
+        let app = router(shell, self.token).merge(beside.routes);
         let until = async move {
             // An error means that the sender is gone, which is a stop as well.
             let _ = stopped.wait_for(|stopped| *stopped).await;
@@ -226,6 +249,10 @@ impl Service {
         }
         if !server.is_finished() && tokio::time::timeout(REQUESTS_END_WITHIN, &mut server).await.is_err() {
             server.abort();
+        }
+        for task in beside.tasks {
+            // A task that does not end is cut off with the process: what it answered for, it has written.
+            let _ = tokio::time::timeout(REQUESTS_END_WITHIN, task).await;
         }
         tokio::time::timeout(CORE_ENDS_WITHIN, node.stop()).await.map_err(|_| ServeError::CutOff)?;
         ended

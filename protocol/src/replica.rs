@@ -45,7 +45,7 @@ mod durable;
 mod import;
 mod status;
 
-pub use status::{ListAge, PeerStatus, Status};
+pub use status::{LastAgreed, ListAge, Missing, PeerStatus, Status};
 
 /// Signs of life of the status lists inside the time after which they count as stale. Source: guess; three may be lost.
 const SIGNS_BEFORE_STALE: u64 = 4;
@@ -275,6 +275,11 @@ impl Replica {
         self.carry_out();
     }
 
+    /// Speaks these versions of the protocol only, of those known here: for a city that is updated node by node.
+    pub fn speak_versions(&mut self, min: u8, max: u8) {
+        self.exchange.speak_versions(min, max);
+    }
+
     /// The next effect, in the order they must be carried out.
     pub fn next_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -326,7 +331,7 @@ impl Replica {
             return;
         }
         let known = self.control.roster.certificate(&peer).is_some();
-        self.exchange.connected(now, link, peer, dialled || known, self.tips.durable.newest());
+        self.exchange.connected(now, link, (peer, dialled), known, self.tips.durable.newest());
     }
 
     fn frame(&mut self, now: Now, link: LinkId, bytes: &[u8]) {
@@ -421,6 +426,9 @@ impl Replica {
             }
             Err(reason) => {
                 self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
+                if let (Some(link), MergeRefusal::Fork { .. } | MergeRefusal::Withdrawn) = (link, reason) {
+                    self.exchange.set_aside(link, id.short());
+                }
                 if let MergeRefusal::Fork { at } = reason {
                     self.outputs.push_back(Output::Notice(Notice::Fork { feed: id, seq: at }));
                 }

@@ -77,7 +77,7 @@ macro_rules! set {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 12] = [
+pub(super) const SETTINGS: [Setting; 13] = [
     Setting {
         key: "role",
         expected: "authority, site or lab",
@@ -95,6 +95,11 @@ pub(super) const SETTINGS: [Setting; 12] = [
         key: "http_listen",
         expected: "an address and a port such as 127.0.0.1:7410",
         set: set!(http_listen = |given| given.one()),
+    },
+    Setting {
+        key: "https_listen",
+        expected: "an address and a port such as 0.0.0.0:7443",
+        set: set!(https_listen = |given| given.one().map(Some)),
     },
     Setting { key: "listen", expected: ADDRESSES, set: set!(listen = |given| given.addresses()) },
     Setting { key: "peers", expected: ADDRESSES, set: set!(peers = |given| given.addresses()) },

@@ -6,11 +6,13 @@ use super::{Broken, product_lines};
 use crate::repository::Source;
 
 /// What each crate of ours may depend on, tests and benchmarks included.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("protocol", &[]),
     ("node", &["protocol"]),
+    ("desk", &["protocol", "node"]),
+    ("authority", &["protocol", "node"]),
     ("simulations", &["protocol"]),
-    ("cli", &["protocol", "node", "simulations"]),
+    ("cli", &["protocol", "node", "desk", "authority", "simulations"]),
     ("tests", &["protocol"]),
     ("fuzz", &["protocol"]),
 ];

@@ -1,0 +1,7 @@
+//! The city's projection against a real database and real stores.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failed unwrap is a failed test")]
+
+mod postgres;
+mod projection;
+mod world;
