@@ -77,7 +77,7 @@ impl Home {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
         };
-        for directory in ["secrets", "store", "enrolment"] {
+        for directory in ["secrets", "store", "desk", "enrolment"] {
             gone(std::fs::remove_dir_all(self.0.join(directory)))?;
         }
         gone(std::fs::remove_file(self.url()))?;
