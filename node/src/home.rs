@@ -65,6 +65,28 @@ impl Home {
         durable::replace(&self.settings(), config.to_toml().as_bytes(), Access::Public)
     }
 
+    /// Deletes everything a node keeps here, the secrets first; other files in the directory stay.
+    ///
+    /// Whether that may be done is asked before: [`crate::bundle::losses`]. Deleted is not shredded: that is for the
+    /// encryption of the disk.
+    ///
+    /// # Errors
+    /// What the system says; repeat it.
+    pub fn wipe(&self) -> std::io::Result<()> {
+        let gone = |result: std::io::Result<()>| match result {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        };
+        for directory in ["secrets", "store", "desk", "enrolment"] {
+            gone(std::fs::remove_dir_all(self.0.join(directory)))?;
+        }
+        gone(std::fs::remove_file(self.url()))?;
+        gone(std::fs::remove_file(self.settings()))?;
+        // Somebody's own files may lie here as well.
+        let _ = std::fs::remove_dir(&self.0);
+        Ok(())
+    }
+
     /// The configuration: file, environment of this process, flags.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use swabmesh_protocol::command::{Command, Presented, Register, Reply};
 use swabmesh_protocol::document::age::day_in_shanghai;
 use swabmesh_protocol::fact::Remark;
 use swabmesh_protocol::id::{Barcode, FeedHeader};
+use swabmesh_protocol::replica::Replica;
 
 use super::tube::{Taken, take};
 use crate::Pages;
@@ -140,5 +141,7 @@ pub(super) async fn list(
     let core = &snapshot.core;
     let own = FeedHeader { writer: core.node, epoch: core.epoch, lane: core.lane }.id();
     let limit = limit.unwrap_or(RECENT_DEFAULT).clamp(1, RECENT_MAX);
-    Ok(Json(read(move || recent(&view, own, limit)).await?))
+    let marks = pages.shell.look(Replica::neighbour_marks).await?;
+    let neighbour = marks.get(&own).copied().unwrap_or_default();
+    Ok(Json(read(move || recent(&view, own, neighbour, limit)).await?))
 }
