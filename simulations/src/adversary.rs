@@ -204,8 +204,7 @@ impl Adversary {
     /// What it says to a peer out of nothing.
     fn says(&mut self, peer: NodeId) -> Vec<Vec<u8>> {
         let mut says = Vec::new();
-        let heads: Vec<ToldHead> =
-            [self.branch(peer), &self.above].into_iter().filter_map(Invented::head).collect();
+        let heads: Vec<ToldHead> = [self.branch(peer), &self.above].into_iter().filter_map(Invented::head).collect();
         if !heads.is_empty() {
             let heads = encode_heads(heads).into();
             says.push(Frame::Heads { through: None, heads }.to_bytes());

@@ -66,8 +66,8 @@ impl Trace {
 #[must_use]
 pub fn frame_name(bytes: &[u8]) -> &'static str {
     const NAMES: [&str; 18] = [
-        "hello", "resume", "compare", "same", "differ", "show", "heads", "want", "chunk", "ack", "gone", "retry", "bye",
-        "?", "?", "?", "sync", "told",
+        "hello", "resume", "compare", "same", "differ", "show", "heads", "want", "chunk", "ack", "gone", "retry",
+        "bye", "?", "?", "?", "sync", "told",
     ];
     bytes.get(1).and_then(|number| NAMES.get(usize::from(*number))).copied().unwrap_or("?")
 }
