@@ -67,6 +67,8 @@ pub struct Case {
 
 /// Reads the queue: open cases, the oldest first; with `settled` also those that are dealt with.
 ///
+/// A positive pool is no case: what is to be done about it is in [`recalls`].
+///
 /// # Errors
 /// [`ViewError`]: our disk.
 pub fn cases<V: View>(
@@ -76,7 +78,7 @@ pub fn cases<V: View>(
     name_of: &dyn Fn(&NodeKey) -> String,
 ) -> Result<Vec<Case>, ViewError> {
     let mut found = flags(view, None, FLAGS_MAX)?;
-    found.retain(|flag| settled || flag.state == FlagState::Open);
+    found.retain(|flag| flag.kind != FlagKind::PositiveTube && (settled || flag.state == FlagState::Open));
     found.sort_by_key(|flag| flag.parties.iter().map(|party| party.at).max());
     found.truncate(limit);
     found.into_iter().map(|flag| case(view, flag, name_of)).collect()

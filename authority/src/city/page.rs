@@ -35,7 +35,7 @@ pub(super) fn router(office: &Office) -> Router {
         .route("/city/live", get(live::show))
         .route("/city/cases", get(cases::show))
         .route("/city/cases/decide", post(cases::decide))
-        .route("/city/cases/void", post(cases::void))
+        .route("/city/cases/duplicate", post(cases::duplicate))
         .route("/city/recall", get(cases::recall))
         .route("/city/enrolments", get(enrolments::show).post(enrolments::keep))
         .route("/city/enrolments/decide", post(enrolments::decide))

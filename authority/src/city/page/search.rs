@@ -12,7 +12,7 @@ use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
 use swabmesh_node::keys::Keys;
 use swabmesh_node::reading;
-use swabmesh_protocol::fact::{Fact, Remark};
+use swabmesh_protocol::fact::{Fact, Outcome, Remark};
 use swabmesh_protocol::id::{Barcode, EntryId, Person};
 use swabmesh_protocol::project::entry;
 use swabmesh_protocol::seal::details::{self, Details};
@@ -20,12 +20,11 @@ use swabmesh_protocol::tube::view::TubeView;
 use swabmesh_protocol::view::{View, ViewError};
 
 use super::cases::{incomplete, reading as said};
-use super::html::{say, token};
+use super::html::{moment, say, token};
 use super::{answer, escape, page};
 use crate::audit::Look;
 use crate::city::day::Day;
 use crate::city::door::{Session, check_form};
-use crate::city::export::instant;
 use crate::city::office::Office;
 
 pub(super) async fn show(Extension(session): Extension<Session>) -> Response {
@@ -120,8 +119,8 @@ fn results(session: &Session, person: &Person, results: &[PersonResult]) -> Stri
         };
         let _ = write!(
             rows,
-            "<tr><td><time>{}</time></td><td><code>{}</code></td><td>{reading}</td><td>{}</td></tr>",
-            instant(result.registered_at),
+            "<tr><td>{}</td><td><code>{}</code></td><td>{reading}</td><td>{}</td></tr>",
+            moment(result.registered_at),
             result.tube,
             opener(session, result.registration),
         );
@@ -158,15 +157,22 @@ fn tube(session: &Session, shown: Option<&TubeView>) -> String {
     let Some(shown) = shown else {
         return format!("<p class=hint>{}</p>", say("没有人提到过这支采样管。", "Nobody spoke of this tube."));
     };
-    let verdict = shown.verdict.map_or_else(|| say("尚无结果", "no result yet"), |verdict| said(&verdict.reading.to_string()));
+    let positive_pool = shown.count > 1
+        && shown.verdict.is_some_and(|verdict| verdict.reading.outcome == Outcome::Positive);
+    let verdict = match shown.verdict {
+        None => say("尚无结果", "no result yet"),
+        // Of nobody in it is it known.
+        Some(_) if positive_pool => say("混管异常，待单人复检", "pool positive: to be tested again, alone"),
+        Some(verdict) => said(&verdict.reading.to_string()),
+    };
     let mut rows = String::new();
     for member in &shown.members {
         let Some(registered) = &member.registered else { continue };
         let state = if member.counts { verdict.clone() } else { say("不计入", "does not count") };
         let _ = write!(
             rows,
-            "<tr><td><time>{}</time></td><td>{} {}</td><td>{state}</td><td>{}</td></tr>",
-            instant(registered.by.stamp.wall()),
+            "<tr><td>{}</td><td>{} {}</td><td>{state}</td><td>{}</td></tr>",
+            moment(registered.by.stamp.wall()),
             escape(registered.name.as_str()),
             escape(registered.last_four.as_str()),
             opener(session, member.registration),
