@@ -25,7 +25,9 @@ pub enum DatabaseError {
     #[error("the database does not let this node in: check that it runs, and the user, password and name")]
     Connect(#[source] tokio_postgres::Error),
     /// The address asks for what this program does not do.
-    #[error("the database address asks for TLS, which this program leaves to a proxy on its own machine: see the operations guide")]
+    #[error(
+        "the database address asks for TLS, which this program leaves to a proxy on its own machine: see the operations guide"
+    )]
     Tls,
     /// The tables are of another city.
     #[error("the database {database} holds the city of root {found}, not this one's: name another database")]
@@ -36,7 +38,9 @@ pub enum DatabaseError {
         found: String,
     },
     /// The tables are of another version.
-    #[error("the database has tables of version {found}, this program writes {wanted}: run `swabmesh authority rebuild --from-scratch`")]
+    #[error(
+        "the database has tables of version {found}, this program writes {wanted}: run `swabmesh authority rebuild --from-scratch`"
+    )]
     Version {
         /// What is there.
         found: String,

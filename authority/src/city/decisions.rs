@@ -95,8 +95,11 @@ fn case<V: View>(view: &V, flag: Flag, name_of: &dyn Fn(&NodeKey) -> String) -> 
         About::Tube(tube) => reading::tube(view, tube)?,
         About::Person(_) | About::Entry(_) => None,
     };
-    let choice =
-        |claim: &Claim| Choice { value: claim.value.clone(), by: name_of(&claim.by.node), at: Some(claim.by.stamp.wall()) };
+    let choice = |claim: &Claim| Choice {
+        value: claim.value.clone(),
+        by: name_of(&claim.by.node),
+        at: Some(claim.by.stamp.wall()),
+    };
     let conflict = |register: &str, conflicts: &[Conflict]| -> Vec<Choice> {
         let named = conflicts.iter().filter(|conflict| conflict.register == register);
         named.flat_map(|conflict| &conflict.values).map(choice).collect()

@@ -53,7 +53,8 @@ pub(super) fn router(office: &Office) -> Router {
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> Response {
-    std::future::ready(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response()).await
+    std::future::ready(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response())
+        .await
 }
 
 /// Lets people with a session in and shows the others the door.

@@ -2,8 +2,8 @@
 
 use futures::TryStreamExt;
 use serde::Serialize;
-use swabmesh_protocol::project::subjects;
 use swabmesh_protocol::fact::Subject;
+use swabmesh_protocol::project::subjects;
 use swabmesh_protocol::view::{View, ViewError};
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;

@@ -102,7 +102,8 @@ struct OfDay {
 }
 
 fn day_of(text: &str) -> Result<Day, Problem> {
-    text.parse().map_err(|error: super::day::NotADay| Problem::malformed(error.to_string(), "Write the day as 2022-04-09."))
+    text.parse()
+        .map_err(|error: super::day::NotADay| Problem::malformed(error.to_string(), "Write the day as 2022-04-09."))
 }
 
 fn typed(kind: &'static str, body: impl IntoResponse) -> Response {
@@ -132,7 +133,10 @@ async fn exported(
     let Query(OfDay { day, format, by, reason }) = asked?;
     let day = day_of(&day)?;
     let (Some(who), Some(why)) = (by.filter(|by| !by.is_empty()), reason.filter(|why| !why.is_empty())) else {
-        return Err(Problem::malformed("an export needs who asks and why", "Send `by` and `reason`: both are recorded."));
+        return Err(Problem::malformed(
+            "an export needs who asks and why",
+            "Send `by` and `reason`: both are recorded.",
+        ));
     };
     office.record(&Look { who, what: "export", whom: None, why: format!("{day}: {why}") })?;
     let (view, roles, nodes) = (office.view(), office.roles().await?, office.nodes().await?);

@@ -37,8 +37,12 @@ impl Postgres {
             assert!(owned.success(), "the server's directory could not be given to postgres");
         }
         let data = this.data();
-        this.run("initdb", &["-D", &text(&data), "-A", "trust", "-U", "swabmesh", "--no-sync", "-E", "UTF8", "--locale=C"]);
-        let options = format!("-c listen_addresses='' -c unix_socket_directories='{}' -c fsync=off", text(this.dir.path()));
+        this.run(
+            "initdb",
+            &["-D", &text(&data), "-A", "trust", "-U", "swabmesh", "--no-sync", "-E", "UTF8", "--locale=C"],
+        );
+        let options =
+            format!("-c listen_addresses='' -c unix_socket_directories='{}' -c fsync=off", text(this.dir.path()));
         let log = this.dir.path().join("log");
         this.run("pg_ctl", &["-D", &text(&data), "-w", "-t", "60", "-l", &text(&log), "-o", &options, "start"]);
         Some(this)
@@ -66,7 +70,8 @@ impl Postgres {
         let output = self.dir.path().join(format!("{}.out", program.file_name().unwrap().to_string_lossy()));
         let file = std::fs::File::create(&output).unwrap();
         let streams = (Stdio::from(file.try_clone().unwrap()), Stdio::from(file));
-        let status = command.args(arguments).current_dir("/tmp").stdin(Stdio::null()).stdout(streams.0).stderr(streams.1);
+        let status =
+            command.args(arguments).current_dir("/tmp").stdin(Stdio::null()).stdout(streams.0).stderr(streams.1);
         let ended = status.status().unwrap();
         assert!(ended.success(), "{program:?}: {}", std::fs::read_to_string(output).unwrap_or_default());
     }

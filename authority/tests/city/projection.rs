@@ -43,12 +43,19 @@ async fn the_database_holds_what_the_log_says_and_nothing_twice() {
     let proof_before = proof(&mut one, &tables).await;
     assert_eq!(proof_before.tables[0].held_rows, 18, "registrations");
     assert_eq!(proof_before.tables[3].held_rows, 4, "tubes");
-    let row = one.client().query_one("SELECT outcome, disputed, members FROM swabmesh_tube WHERE tube = 'T3'", &[]).await;
+    let row =
+        one.client().query_one("SELECT outcome, disputed, members FROM swabmesh_tube WHERE tube = 'T3'", &[]).await;
     let row = row.unwrap();
-    assert_eq!((row.get::<_, String>(0), row.get::<_, bool>(1), row.get::<_, i64>(2)), ("negative".to_owned(), false, 5));
+    assert_eq!(
+        (row.get::<_, String>(0), row.get::<_, bool>(1), row.get::<_, i64>(2)),
+        ("negative".to_owned(), false, 5)
+    );
 
     // A row that somebody changed is found, and a rebuild puts it right.
-    one.client().execute("UPDATE swabmesh_registration SET tube = 'T9' WHERE tube = 'T4' OR seq = 2", &[]).await.unwrap();
+    one.client()
+        .execute("UPDATE swabmesh_registration SET tube = 'T9' WHERE tube = 'T4' OR seq = 2", &[])
+        .await
+        .unwrap();
     let broken = proof(&mut one, &tables).await;
     assert!(!broken.equal && !broken.tables[0].equal && broken.tables[1].equal);
     connect::clear(one.client()).await.unwrap();
@@ -151,6 +158,7 @@ fn the_embedded_index_equals_a_fresh_fold_of_the_log_and_a_lost_row_is_found() {
     let (key, _) = tables.last(Table::People, &[], &[0xff; 33]).unwrap().unwrap();
     tables.apply(vec![Write { table: Table::People, key, value: None }]);
     let proof = compare(&tables);
-    let unequal: Vec<&str> = proof.tables.iter().filter(|table| !table.equal).map(|table| table.table.as_str()).collect();
+    let unequal: Vec<&str> =
+        proof.tables.iter().filter(|table| !table.equal).map(|table| table.table.as_str()).collect();
     assert_eq!(unequal, ["people"]);
 }

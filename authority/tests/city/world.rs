@@ -129,7 +129,11 @@ impl World {
         seen.sort();
         let (subject, register) = (Subject::Tube(tube(name)), Text::new("result").unwrap());
         let (value, reason) = (Text::new(value).unwrap(), Text::new("third test").unwrap());
-        self.say(AUTHORITY, lane, Reviewed { subject, register, value, reason, operator: Text::default(), seen: Some(seen) });
+        self.say(
+            AUTHORITY,
+            lane,
+            Reviewed { subject, register, value, reason, operator: Text::default(), seen: Some(seen) },
+        );
     }
 
     pub(crate) fn issue(&mut self, person: u8) {

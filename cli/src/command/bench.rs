@@ -10,6 +10,7 @@ use crate::Outcome;
 mod city;
 mod figures;
 mod heal;
+mod ingest;
 mod register;
 mod scan;
 mod site;
@@ -21,7 +22,8 @@ mod verify;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   swabmesh bench verify
-  swabmesh bench heal --entries 100000 --json")]
+  swabmesh bench heal --entries 100000 --json
+  swabmesh bench ingest --registrations 1000000 --database postgres://swabmesh@127.0.0.1/bench")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     job: Job,
@@ -33,6 +35,7 @@ enum Job {
     Scan(scan::Arguments),
     Register(register::Arguments),
     Heal(heal::Arguments),
+    Ingest(ingest::Arguments),
     Site(site::Arguments),
     #[command(hide = true)]
     HealNode(heal::NodeArguments),
@@ -47,6 +50,7 @@ impl Arguments {
             Job::Scan(arguments) => arguments.run(out),
             Job::Register(arguments) => arguments.run(out),
             Job::Heal(arguments) => arguments.run(out),
+            Job::Ingest(arguments) => arguments.run(out),
             Job::Site(arguments) => arguments.run(out),
             Job::HealNode(arguments) => arguments.run(out),
             Job::SiteNode(arguments) => arguments.run(out),

@@ -73,7 +73,12 @@ impl Arguments {
     }
 
     /// The same; an authority may copy its projection to a database.
-    pub(super) fn with_database(self, role: Role, database: Option<String>, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    pub(super) fn with_database(
+        self,
+        role: Role,
+        database: Option<String>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<Outcome> {
         let flags = self.flags();
         let service = Service::prepare(Home::at(self.data), role, flags, self.ready_file)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

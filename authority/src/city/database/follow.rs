@@ -225,11 +225,7 @@ fn states<V: View>(view: &V, tubes: &BTreeMap<Barcode, i64>) -> Result<(Vec<Row>
 ///
 /// # Errors
 /// [`ViewError`]: our disk.
-pub fn everything<V: View>(
-    view: &V,
-    roles: &Roles,
-    mut visit: impl FnMut(Statements),
-) -> Result<(), ViewError> {
+pub fn everything<V: View>(view: &V, roles: &Roles, mut visit: impl FnMut(Statements)) -> Result<(), ViewError> {
     for head in feeds(view, roles)? {
         let mut after = 0;
         while after < head.height.0 {

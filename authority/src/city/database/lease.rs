@@ -40,8 +40,7 @@ pub async fn claim(client: &Client, holder: &str, cells: &BTreeSet<Lane>) -> Res
             held.insert(Lane(cell), row.try_get(1)?);
         }
     }
-    let own: Vec<Lane> =
-        cells.iter().filter(|cell| held.get(cell).is_some_and(|by| by == holder)).copied().collect();
+    let own: Vec<Lane> = cells.iter().filter(|cell| held.get(cell).is_some_and(|by| by == holder)).copied().collect();
     let free = cells.iter().filter(|cell| !held.contains_key(cell)).copied();
     let wanted: BTreeSet<Lane> = own.iter().copied().chain(free).take(share).collect();
     for cell in own.iter().filter(|cell| !wanted.contains(cell)) {

@@ -68,7 +68,9 @@ pub fn state_tubes() -> String {
     let taken = TUBE.columns.iter().skip(TUBE.key).map(|(name, _)| match *name {
         "facts" => format!("facts = {table}.facts + excluded.facts"),
         "seen" => format!("seen = greatest({table}.seen, excluded.seen)"),
-        name => format!("{name} = CASE WHEN excluded.seen >= {table}.seen THEN excluded.{name} ELSE {table}.{name} END"),
+        name => {
+            format!("{name} = CASE WHEN excluded.seen >= {table}.seen THEN excluded.{name} ELSE {table}.{name} END")
+        }
     });
     let taken: Vec<String> = taken.collect();
     format!("{} ON CONFLICT (tube) DO UPDATE SET {}", insert(&TUBE), taken.join(", "))

@@ -40,8 +40,7 @@ pub async fn write(client: &mut Client, batch: &Batch) -> Result<(), DatabaseErr
     let transaction = client.transaction().await?;
     move_heights(&transaction, &batch.steps).await?;
     let added = &batch.added;
-    for (shape, rows) in
-        [(&REGISTRATION, &added.registrations), (&STATEMENT, &added.statements), (&CODE, &added.codes)]
+    for (shape, rows) in [(&REGISTRATION, &added.registrations), (&STATEMENT, &added.statements), (&CODE, &added.codes)]
     {
         put(&transaction, &schema::insert(shape), shape, rows).await?;
     }
@@ -117,12 +116,7 @@ fn array(rows: &[Row], at: usize, kind: Kind) -> Box<dyn ToSql + Sync + Send> {
     }
 }
 
-async fn put(
-    transaction: &Transaction<'_>,
-    statement: &str,
-    shape: &Shape,
-    rows: &[Row],
-) -> Result<(), DatabaseError> {
+async fn put(transaction: &Transaction<'_>, statement: &str, shape: &Shape, rows: &[Row]) -> Result<(), DatabaseError> {
     if rows.is_empty() {
         return Ok(());
     }

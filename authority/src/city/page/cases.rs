@@ -37,7 +37,11 @@ pub(super) async fn show(State(office): State<Office>, Extension(session): Exten
 
 fn queue(session: &Session, cases: &[Case]) -> String {
     let shown: String = cases.iter().map(|case| article(session, case)).collect();
-    let shown = if shown.is_empty() { format!("<p class=hint>{}</p>", say("没有待复核的事。", "Nothing waits for a decision.")) } else { shown };
+    let shown = if shown.is_empty() {
+        format!("<p class=hint>{}</p>", say("没有待复核的事。", "Nothing waits for a decision."))
+    } else {
+        shown
+    };
     format!(
         "<main><h1>{} <small>{}</small></h1><p class=hint>{}</p><div class=queue>{shown}</div></main>",
         say("待复核", "Open cases"),
@@ -71,11 +75,8 @@ fn article(session: &Session, case: &Case) -> String {
         Owner::Authority => say("由市级节点决定", "the authority decides"),
         Owner::Node(_) => format!("{} {}", say("由", "decided by"), escape(&case.owner_name)),
     };
-    let mut out = format!(
-        "<article class=case><h2>{}</h2><p>{about} · {owner} · {}</p>",
-        title(case.kind),
-        moment(case.since)
-    );
+    let mut out =
+        format!("<article class=case><h2>{}</h2><p>{about} · {owner} · {}</p>", title(case.kind), moment(case.since));
     if let Some(meanwhile) = case.meanwhile {
         let _ = write!(
             out,
@@ -200,7 +201,10 @@ pub(super) async fn decide(
         let Form(Decision { form_token, tube, register, value, reason }) = form.map_err(|error| incomplete(&error))?;
         check_form(&session, &form_token)?;
         let operator: Operator = session.operator.clone();
-        let _ = office.shell.done(Command::Review { subject: Subject::Tube(tube), register, value, reason, operator }).await?;
+        let _ = office
+            .shell
+            .done(Command::Review { subject: Subject::Tube(tube), register, value, reason, operator })
+            .await?;
         Ok(Redirect::to("/city/cases").into_response())
     };
     answer(result.await)
@@ -233,7 +237,8 @@ pub(super) async fn duplicate(
 /// What a choice about two registrations of one person means.
 fn chosen(choice: &str, operator: Operator, reason: Remark) -> Option<Command> {
     let mut words = choice.splitn(3, ' ');
-    let (verb, registration, tube) = (words.next()?, words.next()?.parse::<EntryId>().ok()?, words.next()?.parse().ok()?);
+    let (verb, registration, tube) =
+        (words.next()?, words.next()?.parse::<EntryId>().ok()?, words.next()?.parse().ok()?);
     match verb {
         "void" => Some(Command::Void { registration, tube, reason, operator }),
         // The authority says that it counts, which outranks every voiding and settles the flag.

@@ -41,7 +41,10 @@ fn form(session: &Session) -> String {
         ("3", "港澳通行证", "travel permit, Hong Kong and Macau"),
         ("4", "台胞证", "compatriot permit, Taiwan"),
     ];
-    let kinds: String = kinds.iter().map(|(value, chinese, english)| format!("<option value={value}>{chinese} · {english}</option>")).collect();
+    let kinds: String = kinds
+        .iter()
+        .map(|(value, chinese, english)| format!("<option value={value}>{chinese} · {english}</option>"))
+        .collect();
     format!(
         "<h1>{}</h1><p class=hint>{}</p><form method=post action=\"/city/search\" class=stack>{}\
          <label>{}<select name=by>{kinds}</select></label><label>{}<input name=text required maxlength=64></label>\
@@ -100,7 +103,8 @@ fn needs(reason: &Remark) -> Result<(), Problem> {
 
 fn person(office: &Office, by: &str, text: &str) -> Result<Person, Problem> {
     if by == "person" {
-        let wrong = |error: swabmesh_protocol::id::IdError| Problem::malformed(error.to_string(), "Check the pseudonym.");
+        let wrong =
+            |error: swabmesh_protocol::id::IdError| Problem::malformed(error.to_string(), "Check the pseudonym.");
         return text.trim().parse().map_err(wrong);
     }
     let document = by.parse().map_err(|_| Problem::malformed("no such way to search", "Choose one from the list."))?;
@@ -157,8 +161,8 @@ fn tube(session: &Session, shown: Option<&TubeView>) -> String {
     let Some(shown) = shown else {
         return format!("<p class=hint>{}</p>", say("没有人提到过这支采样管。", "Nobody spoke of this tube."));
     };
-    let positive_pool = shown.count > 1
-        && shown.verdict.is_some_and(|verdict| verdict.reading.outcome == Outcome::Positive);
+    let positive_pool =
+        shown.count > 1 && shown.verdict.is_some_and(|verdict| verdict.reading.outcome == Outcome::Positive);
     let verdict = match shown.verdict {
         None => say("尚无结果", "no result yet"),
         // Of nobody in it is it known.
@@ -242,7 +246,9 @@ fn open(keys: &Keys, on: Day, bytes: &[u8]) -> Option<Details> {
 fn shown(opened: &Result<Details, Closed>) -> String {
     let body = match opened {
         Err(Closed::None) => say("登记时没有录入详情（扫码登记）。", "No details were typed: a code was scanned."),
-        Err(Closed::Destroyed) => say("已到保存期限，详情已销毁。", "The details were destroyed when their time was over."),
+        Err(Closed::Destroyed) => {
+            say("已到保存期限，详情已销毁。", "The details were destroyed when their time was over.")
+        }
         Ok(details) => {
             let optional = |detail: &Option<swabmesh_protocol::sensitive::Sensitive<String>>| {
                 detail.as_ref().map(|detail| detail.expose().clone()).unwrap_or_default()

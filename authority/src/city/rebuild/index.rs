@@ -65,11 +65,20 @@ pub fn compare<V: View>(view: &V, roles: &Roles, window_ms: u64, empty: &Path) -
     let mut entries = 0;
     for head in &heads {
         entries += head.height.0;
-        fold(view, head, &mut fresh, &Rules { window_ms, role_of: &|node: &NodeKey| roles.get(node).copied(), keys_max: KEYS_MAX })?;
+        fold(
+            view,
+            head,
+            &mut fresh,
+            &Rules { window_ms, role_of: &|node: &NodeKey| roles.get(node).copied(), keys_max: KEYS_MAX },
+        )?;
     }
     let mut tables = Vec::new();
     for table in COMPARED {
-        tables.push(Compared::new(&format!("{table:?}").to_ascii_lowercase(), &digest(&fresh, table)?, &digest(view, table)?));
+        tables.push(Compared::new(
+            &format!("{table:?}").to_ascii_lowercase(),
+            &digest(&fresh, table)?,
+            &digest(view, table)?,
+        ));
     }
     fresh.0.close()?;
     Ok(Proof::new("embedded", entries, tables))
