@@ -8,6 +8,7 @@ use crate::Outcome;
 
 mod authority;
 mod bench;
+mod bundle;
 mod code;
 mod demo;
 mod document;
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Authority(authority::Arguments),
     Status(status::Arguments),
     Result(result::Arguments),
+    Bundle(bundle::Arguments),
     Code(code::Arguments),
     Document(document::Arguments),
     Simulate(simulate::Arguments),
@@ -41,6 +43,7 @@ impl Command {
         match self {
             Self::Demo(arguments) => arguments.run(out),
             Self::Bench(arguments) => arguments.run(out),
+            Self::Bundle(arguments) => arguments.run(out),
             Self::Site(arguments) => arguments.run(out),
             Self::Lab(arguments) => arguments.run(out),
             Self::Authority(arguments) => arguments.run(out),

@@ -1,5 +1,8 @@
 //! What a crate above adds to a running node: routes of its own, and tasks that end with it.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use axum::Router;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -13,9 +16,14 @@ pub struct Ground {
     pub home: Home,
     /// The node, as its own API uses it.
     pub shell: Shell,
+    /// Where pages are served over TLS, for browsers of other machines; nowhere if unset.
+    pub https_listen: Option<SocketAddr>,
     /// Turns true when the node begins to stop.
     pub stopping: watch::Receiver<bool>,
 }
+
+/// Writes figures for `/metrics`, text format 0.0.4, behind those of the node.
+pub type Figures = Arc<dyn Fn(&mut String) + Send + Sync>;
 
 /// What an addition brings.
 #[derive(Default)]
@@ -24,6 +32,8 @@ pub struct Beside {
     pub routes: Router,
     /// Tasks that end by themselves when the node stops; they are waited for, within a bound.
     pub tasks: Vec<JoinHandle<()>>,
+    /// Figures beside the node's own.
+    pub figures: Vec<Figures>,
 }
 
 impl Beside {
@@ -32,6 +42,7 @@ impl Beside {
     pub fn and(mut self, other: Self) -> Self {
         self.routes = self.routes.merge(other.routes);
         self.tasks.extend(other.tasks);
+        self.figures.extend(other.figures);
         self
     }
 }

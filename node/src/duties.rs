@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ed25519_dalek::SigningKey;
 use swabmesh_protocol::command::{Command, Refusal};
 
 use crate::clock;
@@ -28,9 +29,13 @@ enum DutyError {
 /// Does the duties until the task is dropped.
 pub(crate) async fn run(node: NodeHandle, home: Home) {
     let mut day_published = None;
+    let mut signing = Vec::new();
     loop {
         if let Err(error) = publish(&node, &home).await {
             tracing::warn!(%error, "what the root signed is not published yet");
+        }
+        if let Err(error) = take_up_keys(&node, &home, &mut signing).await {
+            tracing::warn!(%error, "the issuing keys are not taken up yet");
         }
         if let Err(error) = begin_day(&node, &home, &mut day_published).await {
             tracing::warn!(%error, "the key of the day is not published yet");
@@ -49,6 +54,16 @@ async fn publish(node: &NodeHandle, home: &Home) -> Result<(), DutyError> {
             Err(refusal) => return Err(refusal.into()),
         }
         pending::done(home, &waiting)?;
+    }
+    Ok(())
+}
+
+/// Signs with the keys that are in the directory now; which of them counts when, the trust list says.
+async fn take_up_keys(node: &NodeHandle, home: &Home, held: &mut Vec<SigningKey>) -> Result<(), DutyError> {
+    let keys = home.keys().issuers()?;
+    if *held != keys {
+        node.command(Command::SignWith(keys.clone())).await?;
+        *held = keys;
     }
     Ok(())
 }

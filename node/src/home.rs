@@ -10,6 +10,7 @@
 //! enrolment/pending/   at the authority: what the root signed and the log does not hold yet
 //! enrolment/waiting/   at the authority: requests that nobody has decided yet
 //! audit.log            at the authority: every look at personal details
+//! desk/                operators, their sessions and the certificate of the pages, see the desk's crate
 //! store/               the log and its tables
 //! ```
 
@@ -124,6 +125,12 @@ impl Home {
     #[must_use]
     pub fn pending(&self) -> PathBuf {
         self.0.join("enrolment/pending")
+    }
+
+    /// What the pages keep.
+    #[must_use]
+    pub fn desk(&self) -> PathBuf {
+        self.0.join("desk")
     }
 
     /// The log and its tables.

@@ -1,8 +1,9 @@
 //! The node over HTTP: health and metrics for everybody who reaches it, the JSON API for whoever has the token.
 
 pub mod auth;
-mod body;
+pub mod body;
 mod boxes;
+mod bundles;
 mod codes;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -30,6 +31,7 @@ use swabmesh_protocol::view::ViewError;
 use self::auth::Token;
 use self::problem::Problem;
 use crate::api::{BASE, Done};
+use crate::beside::Figures;
 use crate::clock;
 use crate::enrolment::Membership;
 use crate::intake::Intake;
@@ -88,7 +90,7 @@ impl Shell {
                 let warnings = warnings.into_iter().map(str::to_owned).collect();
                 Ok(axum::Json(Done { entries, warnings }))
             }
-            Reply::Verdict(_) | Reply::Issued { .. } => Err(unexpected()),
+            Reply::Verdict(_) | Reply::Issued { .. } | Reply::IssuedMany(_) => Err(unexpected()),
         }
     }
 
@@ -147,8 +149,9 @@ fn lines(limit: Option<usize>) -> usize {
     limit.unwrap_or(LINES_DEFAULT).clamp(1, LINES_MAX)
 }
 
-/// Everything the node answers to.
-pub fn router(shell: Shell, token: Token) -> Router {
+/// Everything the node answers to. `beside` adds its figures to the node's own.
+pub fn router(shell: Shell, token: Token, beside: &[Figures]) -> Router {
+    let figures = get(metrics::metrics).with_state((shell.clone(), Arc::from(beside)));
     let api = Router::new()
         .route("/status", get(overview::status))
         .route("/heads", get(overview::heads))
@@ -172,6 +175,9 @@ pub fn router(shell: Shell, token: Token) -> Router {
         .route("/reviews", post(results::review))
         .route("/codes", post(codes::issue))
         .route("/codes/revoke", post(codes::revoke))
+        .route("/bundles", get(bundles::plain))
+        .route("/bundles/export", post(bundles::export))
+        .route("/bundles/import", post(bundles::import))
         .route("/nodes", get(nodes::list).post(nodes::publish))
         .route("/nodes/{key}/withdraw", post(nodes::withdraw))
         .fallback(nowhere)
@@ -180,7 +186,7 @@ pub fn router(shell: Shell, token: Token) -> Router {
         .layer(from_fn_with_state(token, auth::require));
     Router::new()
         .route("/healthz", get(overview::healthz))
-        .route("/metrics", get(metrics::metrics))
+        .route("/metrics", figures)
         .nest(BASE, api)
         .fallback(nowhere)
         .with_state(shell)

@@ -181,11 +181,14 @@ impl Intake<'_> {
         Ok(self.persons.person(&check(DocumentType::try_from(document)?, number, today)?))
     }
 
-    fn seal(&self, entry: &DocumentEntry, identified: &Identified) -> Result<Option<Vec<u8>>, IntakeError> {
+    /// The personal details of somebody, in the clear: seal them at once.
+    ///
+    /// # Errors
+    /// [`IntakeError::Telephone`].
+    pub fn details(&self, entry: &DocumentEntry, identified: &Identified) -> Result<Details, IntakeError> {
         let personal = |text: &Option<String>| given(text.as_ref()).map(Sensitive::new);
         let telephone = given(entry.phone.as_ref()).map(|phone| telephone::check(&phone)).transpose()?;
-        let Some((day, public)) = self.seal_to else { return Ok(None) };
-        let details = Details {
+        Ok(Details {
             name: identified.full_name.clone(),
             document: identified.document,
             number: identified.checked.number().clone(),
@@ -194,7 +197,12 @@ impl Intake<'_> {
             remark: personal(&entry.remark),
             born: identified.born.as_ref().map(|born| Sensitive::new(born.expose().to_string())),
             state: identified.checked.state().map(|state| Sensitive::new(state.to_owned())),
-        };
+        })
+    }
+
+    fn seal(&self, entry: &DocumentEntry, identified: &Identified) -> Result<Option<Vec<u8>>, IntakeError> {
+        let details = self.details(entry, identified)?;
+        let Some((day, public)) = self.seal_to else { return Ok(None) };
         let day = i32::try_from(day).ok().and_then(|day| Date::from_julian_day(UNIX_EPOCH_JULIAN_DAY + day).ok());
         Ok(Some(details::seal(&public, day.unwrap_or(Date::MAX), draw()?, &details)?))
     }

@@ -6,7 +6,9 @@
 //! | `seal.key` | X25519: opens what is sealed to the node, as the person key in its answer | every node |
 //! | `api-token` | what the API wants to see | every node |
 //! | `root.key` | Ed25519: signs certificates, trust lists, policies | the authority |
-//! | `issuer.key` | Ed25519: signs codes | the authority |
+//! | `issuer.key` | Ed25519: signs codes, the first of its kind | the authority |
+//! | `issuers/KEY.key` | Ed25519: sign codes in their time, named by the public key | the authority |
+//! | `registry.key` | ChaCha20-Poly1305: opens the details in the registry of residents | the authority |
 //! | `details/DAY.key` | X25519: opens details sealed on that day; destroying it destroys them (P3) | the authority |
 
 use std::io;
@@ -47,6 +49,8 @@ impl Signing {
 
 const SEAL_FILE: &str = "seal.key";
 const TOKEN_FILE: &str = "api-token";
+const REGISTRY_FILE: &str = "registry.key";
+const ISSUERS_DIRECTORY: &str = "issuers";
 
 /// Why a secret is not at hand. It is never part of the text.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +165,50 @@ impl Keys {
         self.read(TOKEN_FILE).map(|bytes| hex(&*bytes))
     }
 
+    /// Draws and writes a further issuing key. It signs once the trust list has it in force.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn make_issuer(&self) -> Result<SigningKey, KeyError> {
+        let key = SigningKey::from_bytes(&draw()?);
+        durable::make_directory(&self.0.join(ISSUERS_DIRECTORY))?;
+        let file = format!("{ISSUERS_DIRECTORY}/{}.key", hex(key.verifying_key().as_bytes()));
+        self.write(&file, key.as_bytes())?;
+        Ok(key)
+    }
+
+    /// Reads every issuing key, the first one first.
+    ///
+    /// # Errors
+    /// [`KeyError`]; without the first key there are no issuing keys.
+    pub fn issuers(&self) -> Result<Vec<SigningKey>, KeyError> {
+        let mut keys = vec![self.signing(Signing::Issuer)?];
+        let directory = self.0.join(ISSUERS_DIRECTORY);
+        let entries = match std::fs::read_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(keys),
+            entries => entries.map_err(|source| KeyError::Read { path: directory.clone(), source })?,
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| name.ends_with(".key")).collect();
+        names.sort_unstable();
+        for name in names {
+            let bytes = self.read(&format!("{ISSUERS_DIRECTORY}/{name}"))?;
+            keys.push(SigningKey::from_bytes(&bytes));
+        }
+        Ok(keys)
+    }
+
+    /// The key that the registry of residents is encrypted with; drawn and written if there is none yet.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn registry(&self) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        match self.read(REGISTRY_FILE) {
+            Err(KeyError::Missing { .. }) => self.make(REGISTRY_FILE),
+            read => read,
+        }
+    }
+
     /// The public half of the key that opens details of a day; drawn and written if there is none yet.
     ///
     /// `day` counts from 1970 in Asia/Shanghai.
@@ -223,14 +271,19 @@ impl Keys {
     }
 
     fn make(&self, file: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        let bytes = Zeroizing::new(draw::<32>()?);
+        self.write(file, &bytes)?;
+        Ok(bytes)
+    }
+
+    fn write(&self, file: &str, bytes: &[u8; 32]) -> Result<(), KeyError> {
         let path = self.0.join(file);
         if path.exists() {
             return Err(KeyError::Exists { path });
         }
-        let bytes = Zeroizing::new(draw::<32>()?);
-        let text = Zeroizing::new(format!("{}\n", *Zeroizing::new(hex(&*bytes))));
+        let text = Zeroizing::new(format!("{}\n", *Zeroizing::new(hex(bytes))));
         durable::replace(&path, text.as_bytes(), Access::Secret)?;
-        Ok(bytes)
+        Ok(())
     }
 
     fn read(&self, file: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
@@ -278,6 +331,14 @@ mod tests {
         assert_eq!(keys.make_seal().unwrap(), keys.seal().unwrap().1);
         assert_eq!(keys.details(19_000).unwrap(), keys.details(19_000).unwrap());
         assert_ne!(keys.details(19_000).unwrap(), keys.details(19_001).unwrap());
+    }
+
+    #[test]
+    fn further_issuing_keys_stand_beside_the_first() {
+        let (_dir, keys) = keys();
+        let first = keys.make_signing(Signing::Issuer).unwrap();
+        let second = keys.make_issuer().unwrap();
+        assert_eq!(keys.issuers().unwrap(), [first, second]);
     }
 
     #[test]

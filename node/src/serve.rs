@@ -124,7 +124,7 @@ impl Service {
         warn(&config, &member);
         let keys = home.keys();
         let token = Token::new(&keys.token()?);
-        let issuer = if role == Role::Authority { Some(keys.signing(Signing::Issuer)?) } else { None };
+        let issuers = if role == Role::Authority { keys.issuers()? } else { Vec::new() };
         let named = |own: &[String], told: &[String]| if own.is_empty() { told.to_vec() } else { own.to_vec() };
         let mut store_options = StoreOptions::new(u64::from_be_bytes(draw()?));
         store_options.cache_bytes = config.store.cache_mib.saturating_mul(MIB);
@@ -140,7 +140,7 @@ impl Service {
                 trust: member.trust.clone(),
                 policy: member.policy.clone(),
             },
-            issuer,
+            issuers,
             listen: config.listen.clone(),
             peers: config.peers.clone(),
             // An authority's own addresses are for others to dial.
@@ -150,8 +150,23 @@ impl Service {
             },
             mdns: config.mdns,
             times: NetworkTimes::default(),
+            carrying: config.carrying.clone(),
         };
         Ok(Self { home, config, member, token, setup, ready_file })
+    }
+
+    /// Has the node keep to itself: no network, and a free port of loopback for whoever started it.
+    ///
+    /// For work on a node that does not run, such as a bundle for a machine that was carried in.
+    #[must_use]
+    pub fn offline(mut self) -> Self {
+        self.config.http_listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let setup = &mut self.setup;
+        for addresses in [&mut setup.listen, &mut setup.peers, &mut setup.authority] {
+            addresses.clear();
+        }
+        setup.mdns = false;
+        self
     }
 
     /// Runs the node until `stop`, then stops it gracefully within a bound.
@@ -184,7 +199,12 @@ impl Service {
 
         let (stopping, mut stopped) = watch::channel(false);
         let shell = Shell::new(node.clone(), Arc::new(self.member));
-        let ground = Ground { home: self.home.clone(), shell: shell.clone(), stopping: stopped.clone() };
+        let ground = Ground {
+            home: self.home.clone(),
+            shell: shell.clone(),
+            https_listen: self.config.https_listen,
+            stopping: stopped.clone(),
+        };
         let beside = match beside(&ground) {
             Ok(beside) => beside,
             Err(error) => {
@@ -192,7 +212,7 @@ impl Service {
                 return Err(ServeError::Beside(error));
             }
         };
-        let app = router(shell, self.token).merge(beside.routes);
+        let app = router(shell, self.token, &beside.figures).merge(beside.routes);
         let until = async move {
             // An error means that the sender is gone, which is a stop as well.
             let _ = stopped.wait_for(|stopped| *stopped).await;

@@ -59,13 +59,14 @@ impl City {
                 trust: trust.sign(&self.root, Algorithm::EdDsa).unwrap(),
                 policy: policy.sign(&self.root, Algorithm::EdDsa).unwrap(),
             },
-            issuer: (role == Role::Authority).then(|| self.issuer.clone()),
+            issuers: (role == Role::Authority).then(|| self.issuer.clone()).into_iter().collect(),
             key,
             listen: vec!["127.0.0.1:0".to_owned()],
             peers: Vec::new(),
             authority: authority.to_vec(),
             mdns: false,
             times: NetworkTimes::default(),
+            carrying: swabmesh_node::runtime::Carrying::default(),
         }
     }
 }

@@ -29,6 +29,12 @@ pub fn read<V: View>(view: &V, query: &Query) -> Result<Answer, ViewError> {
             let documents = subjects.iter().map(|subject| project::document_facts(view, subject));
             Answer::Desk { through, prior, documents: documents.collect::<Result<_, _>>()? }
         }
-        Query::Registry { person } => Answer::Registry { through, issued: project::issued(view, person)? },
+        Query::Registry { persons } => {
+            let mut issued = Vec::new();
+            for person in persons {
+                issued.extend(project::issued(view, person)?);
+            }
+            Answer::Registry { through, issued }
+        }
     })
 }

@@ -1,5 +1,6 @@
 //! What people ask of a node, and what it answers.
 
+use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
 use crate::code::issue::IssueError;
@@ -7,6 +8,7 @@ use crate::code::{Kind, OfKind};
 use crate::fact::{Field, Operator, Outcome, Remark, Route, Stage, Subject};
 use crate::id::{Barcode, CodeId, EntryId, NodeKey, Person};
 use crate::io::PersistError;
+use crate::limits::ISSUE_MANY_MAX;
 use crate::text::Text;
 use crate::time::Wall;
 use crate::verify;
@@ -139,6 +141,11 @@ pub enum Command {
     },
     /// The authority issues a code; an earlier one of the same kind dies with it (C6).
     Issue(Box<Issue>),
+    /// The authority issues codes to several people at once, each as [`Command::Issue`] alone would; at most
+    /// [`ISSUE_MANY_MAX`].
+    IssueMany(Vec<Issue>),
+    /// The authority signs with these keys from now on: at each moment with the one that the trust list has in force.
+    SignWith(Vec<SigningKey>),
     /// The authority revokes a code.
     Revoke {
         /// Whose.
@@ -298,6 +305,23 @@ pub enum Reply {
         /// The code of the same kind that died with it.
         replaced: Option<CodeId>,
     },
+    /// What came of each order of [`Command::IssueMany`], in the order asked; what was issued is on disk.
+    IssuedMany(Vec<Result<NewText, IssueError>>),
+}
+
+/// One code of many that were issued together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewText {
+    /// The text that goes into the QR code.
+    pub text: String,
+    /// The code.
+    pub code: CodeId,
+    /// Since when.
+    pub issued_at: Wall,
+    /// Until when.
+    pub expires_at: Wall,
+    /// The code of the same kind that died with it.
+    pub replaced: Option<CodeId>,
 }
 
 /// Why nothing was done. The operator is told what to do; no state changed.
@@ -374,6 +398,12 @@ pub enum Refusal {
         /// Which.
         tube: Barcode,
     },
+    /// A report is preliminary or final.
+    #[error("a correction of tube {tube} needs a reason: correct it, instead of reporting it as corrected")]
+    CorrectedWithoutReason {
+        /// Which.
+        tube: Barcode,
+    },
     /// The person has no such code.
     #[error("this person has no valid code of that kind")]
     NoSuchCode,
@@ -389,6 +419,9 @@ pub enum Refusal {
     /// The node is not enrolled.
     #[error("no such node is enrolled")]
     NoSuchNode,
+    /// More orders than one command takes.
+    #[error("at most {ISSUE_MANY_MAX} codes are issued at once")]
+    TooMany,
     /// More than a fact can hold.
     #[error("too much for one entry of the log")]
     TooLong,

@@ -70,6 +70,12 @@ impl Copies {
         }
     }
 
+    /// Up to where a peer acknowledged each own feed as durable.
+    #[must_use]
+    pub fn neighbour_marks(&self) -> BTreeMap<FeedId, SeqNo> {
+        self.feeds.iter().map(|(feed, own)| (*feed, own.neighbour)).collect()
+    }
+
     /// The authority signed. Returns the arrival up to which all our chunks are receipted, if any are.
     pub fn receipted(&mut self, receipts: &BTreeMap<FeedId, SeqNo>) -> Option<Arrival> {
         let mut any = false;

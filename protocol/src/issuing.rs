@@ -1,5 +1,7 @@
 //! The authority's own decisions: codes issued and revoked, nodes enrolled and withdrawn.
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -13,6 +15,7 @@ use crate::limits::STATUS_LIST_BITS_MAX;
 use crate::policy::Policy;
 use crate::status::delta::StatusDelta;
 use crate::time::Wall;
+use crate::trust::{KeyStatus, Purpose, TrustList};
 
 /// Status lists handed out start here; 0 is left to tests and specimens.
 const FIRST_LIST: u32 = 1;
@@ -20,7 +23,7 @@ const FIRST_LIST: u32 = 1;
 /// What the authority signs codes with, and how it hands out status indices.
 #[derive(Debug)]
 pub struct Issuer {
-    key: SigningKey,
+    keys: Vec<SigningKey>,
     allotment: [u8; 32],
     issued: u64,
 }
@@ -32,10 +35,34 @@ pub struct NewCode {
     pub text: String,
     /// The registry's entry.
     pub issued: Issued,
-    /// The code of the same kind that dies with it.
-    pub replaced: Option<CodeId>,
+    /// Codes of the same kind that die with it.
+    pub dead: Vec<Issued>,
+}
+
+impl NewCode {
     /// What goes into the log.
-    pub facts: Vec<(Lane, Fact)>,
+    #[must_use]
+    pub fn facts(&self) -> Vec<(Lane, Fact)> {
+        let revocations = revocations(&self.dead, self.issued.issued_at);
+        std::iter::once((Lane::PRIVATE, self.issued.clone().into())).chain(revocations).collect()
+    }
+
+    /// The code of the same kind that dies with it.
+    #[must_use]
+    pub fn replaced(&self) -> Option<CodeId> {
+        self.dead.last().map(|dead| dead.code)
+    }
+}
+
+/// What the authority issues by: the time, the policy, and which of its keys count.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// The time.
+    pub now: Wall,
+    /// Lifetimes.
+    pub policy: &'a Policy,
+    /// Keys in force.
+    pub trust: &'a TrustList,
 }
 
 impl Issuer {
@@ -43,23 +70,35 @@ impl Issuer {
     ///
     /// `allotment` is a secret of the authority that never changes: indices are a permutation keyed by it.
     #[must_use]
-    pub const fn new(key: SigningKey, allotment: [u8; 32], issued: u64) -> Self {
-        Self { key, allotment, issued }
+    pub const fn new(keys: Vec<SigningKey>, allotment: [u8; 32], issued: u64) -> Self {
+        Self { keys, allotment, issued }
+    }
+
+    /// Takes up the keys to sign with, instead of those held.
+    pub fn sign_with(&mut self, keys: Vec<SigningKey>) {
+        self.keys = keys;
+    }
+
+    /// The key that signs at a moment: of those held, active and in force by the trust list, the one that came into
+    /// force last.
+    fn key_at(&self, now_s: u64, trust: &TrustList) -> Option<&SigningKey> {
+        let in_force = |listed: &&crate::trust::IssuerKey| {
+            listed.purpose == Purpose::Codes && listed.status == KeyStatus::Active && listed.covers(now_s)
+        };
+        let held = |listed: &crate::trust::IssuerKey| self.keys.iter().find(|key| key.verifying_key() == listed.public);
+        let listed = trust.keys().iter().filter(in_force).filter(|listed| held(listed).is_some());
+        listed.max_by_key(|listed| (listed.from_s, listed.kid)).and_then(held)
     }
 
     /// Issues a code. Earlier ones of the same kind in `held` die with it (C6).
     ///
     /// # Errors
-    /// [`Refusal::Issue`] when a field would not be accepted by any verifier.
-    pub fn issue(
-        &mut self,
-        now: Wall,
-        cti: CodeId,
-        command: &Issue,
-        held: &[Issued],
-        policy: &Policy,
-    ) -> Result<NewCode, Refusal> {
+    /// [`Refusal::Issue`] when a field would not be accepted by any verifier; [`Refusal::NoIssuerKey`] when none of the
+    /// keys is in force.
+    pub fn issue(&mut self, cti: CodeId, command: &Issue, held: &[Issued], by: Rules<'_>) -> Result<NewCode, Refusal> {
+        let Rules { now, policy, trust } = by;
         let kind = command.of_kind.kind();
+        let key = self.key_at(now.seconds(), trust).ok_or(Refusal::NoIssuerKey)?;
         let iat_s = now.seconds();
         let status = self.place(self.issued);
         let credential = Credential {
@@ -73,7 +112,7 @@ impl Issuer {
             status,
             of_kind: command.of_kind,
         };
-        let bytes = code::issue::credential(&credential, &self.key, Algorithm::EdDsa)?;
+        let bytes = code::issue::credential(&credential, key, Algorithm::EdDsa)?;
         self.issued += 1;
         let guardian = match command.of_kind {
             code::OfKind::Relative { guardian, .. } => Some(guardian),
@@ -89,11 +128,8 @@ impl Issuer {
             expires_at: Wall::from_seconds(credential.exp_s),
             guardian,
         };
-        let earlier = valid(held, kind, now);
-        let mut facts = vec![(Lane::PRIVATE, issued.clone().into())];
-        facts.extend(earlier.iter().map(|dead| (Lane::CITY, revocation(dead, now))));
-        let replaced = earlier.last().map(|dead| dead.code);
-        Ok(NewCode { text: text::encode(&bytes), issued, replaced, facts })
+        let dead = valid(held, kind, now).into_iter().cloned().collect();
+        Ok(NewCode { text: text::encode(&bytes), issued, dead })
     }
 
     /// The code issued last never reached the disk: its place is free again.
@@ -149,9 +185,17 @@ fn valid(held: &[Issued], kind: Kind, now: Wall) -> Vec<&Issued> {
     held.iter().filter(|issued| issued.kind == kind.number() && issued.expires_at > now).collect()
 }
 
-fn revocation(dead: &Issued, now: Wall) -> Fact {
-    let bits = STATUS_LIST_BITS_MAX;
-    StatusDelta { list: dead.list, bits, issued_at_s: now.seconds(), set: vec![dead.index] }.into()
+/// What tells every site that codes are dead: as few facts as their lists allow.
+#[must_use]
+pub fn revocations(dead: &[Issued], now: Wall) -> Vec<(Lane, Fact)> {
+    let mut lists: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for dead in dead {
+        lists.entry(dead.list).or_default().push(dead.index);
+    }
+    let deltas = lists.into_iter().flat_map(|(list, set)| {
+        StatusDelta::split(list, STATUS_LIST_BITS_MAX, now.seconds(), set).into_iter().map(Fact::from)
+    });
+    deltas.map(|fact| (Lane::CITY, fact)).collect()
 }
 
 /// Revokes a person's code of a kind (C8).
@@ -169,61 +213,12 @@ pub fn revoke(
     if valid.is_empty() {
         return Err(Refusal::NoSuchCode);
     }
-    let facts = |dead: &&Issued| {
-        let why = Revoked { code: dead.code, person, reason: reason.clone() };
-        [(Lane::PRIVATE, why.into()), (Lane::CITY, revocation(dead, now))]
+    let dead: Vec<Issued> = valid.into_iter().cloned().collect();
+    let why = |dead: &Issued| {
+        (Lane::PRIVATE, Revoked { code: dead.code, person, reason: reason.clone() }.into())
     };
-    Ok(valid.iter().flat_map(facts).collect())
+    Ok(dead.iter().map(why).chain(revocations(&dead, now)).collect())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::code::OfKind;
-
-    fn issuer(issued: u64) -> Issuer {
-        Issuer::new(SigningKey::from_bytes(&[1; 32]), [2; 32], issued)
-    }
-
-    fn order() -> Issue {
-        Issue {
-            person: Person([1; 16]),
-            name: "张*三".to_owned(),
-            document: 1,
-            last_four: "002X".to_owned(),
-            of_kind: OfKind::Static,
-        }
-    }
-
-    const NOW: Wall = Wall::from_seconds(1_649_433_600);
-
-    #[test]
-    fn no_status_index_is_handed_out_twice() {
-        let issuer = issuer(0);
-        let places: BTreeSet<StatusRef> = (0..3_000).map(|number| issuer.place(number)).collect();
-        assert_eq!(places.len(), 3_000);
-        assert!(places.iter().all(|place| place.list == FIRST_LIST && place.index < STATUS_LIST_BITS_MAX));
-        assert_eq!(issuer.place(u64::from(STATUS_LIST_BITS_MAX)).list, FIRST_LIST + 1);
-    }
-
-    #[test]
-    fn issuing_again_kills_the_earlier_code_of_the_same_kind_only() {
-        let mut issuer = issuer(0);
-        let policy = Policy::default();
-        let first = issuer.issue(NOW, CodeId([1; 8]), &order(), &[], &policy).unwrap();
-        assert_eq!((first.replaced, first.facts.len()), (None, 1));
-        let again = issuer.issue(NOW, CodeId([2; 8]), &order(), std::slice::from_ref(&first.issued), &policy).unwrap();
-        assert_eq!(again.replaced, Some(CodeId([1; 8])));
-        let other = Issued { kind: 2, ..first.issued };
-        let beside = issuer.issue(NOW, CodeId([3; 8]), &order(), &[other], &policy).unwrap();
-        assert_eq!(beside.replaced, None);
-    }
-
-    #[test]
-    fn a_code_that_does_not_exist_cannot_be_revoked() {
-        let why = Remark::default();
-        assert_eq!(revoke(NOW, Person([1; 16]), Kind::Static, &why, &[]), Err(Refusal::NoSuchCode));
-    }
-}
+mod tests;

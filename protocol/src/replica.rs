@@ -41,9 +41,11 @@ use crate::time::{MS_PER_S, Mono, Now};
 
 mod commands;
 mod durable;
+mod import;
+mod registry;
 mod status;
 
-pub use status::{ListAge, PeerStatus, Status};
+pub use status::{LastAgreed, ListAge, Missing, PeerStatus, Status};
 
 /// Signs of life of the status lists inside the time after which they count as stale. Source: guess; three may be lost.
 const SIGNS_BEFORE_STALE: u64 = 4;
@@ -61,8 +63,8 @@ pub struct Identity {
     pub epoch: Epoch,
     /// Seed of everything random, 32 bytes.
     pub seed: [u8; 32],
-    /// The authority's issuing key.
-    pub issuer: Option<SigningKey>,
+    /// The authority's issuing keys; none elsewhere.
+    pub issuers: Vec<SigningKey>,
 }
 
 /// What the store holds, read before the node starts.
@@ -200,7 +202,8 @@ impl Replica {
         let mut jitter = [0; 32];
         seeds.fill_bytes(&mut jitter);
         let allotment = crate::issuing::allotment(&identity.key);
-        let issuer = identity.issuer.map(|key| Issuer::new(key, allotment, held.issued));
+        let keys = identity.issuers;
+        let issuer = (!keys.is_empty()).then(|| Issuer::new(keys, allotment, held.issued));
         let mut append = Append::new(identity.key, identity.epoch);
         let mut tips = VerifiedTips::default();
         for head in held.heads {
@@ -263,11 +266,16 @@ impl Replica {
             Input::Indexed { through } => self.index_reached(through),
             Input::Loaded { request, answer } => self.loaded(now, request, answer),
             Input::Command { request, command } => self.command(now, request, *command),
-            Input::Import { chunk } => self.import(now, chunk),
+            Input::Import { request, carried } => self.import(now, request, carried),
             Input::DeadlineReached => self.deadline(now),
         }
         self.write_groups();
         self.carry_out();
+    }
+
+    /// Speaks these versions of the protocol only, of those known here: for a city that is updated node by node.
+    pub fn speak_versions(&mut self, min: u8, max: u8) {
+        self.exchange.speak_versions(min, max);
     }
 
     /// The next effect, in the order they must be carried out.
@@ -320,7 +328,7 @@ impl Replica {
             return;
         }
         let known = self.control.roster.certificate(&peer).is_some();
-        self.exchange.connected(now, link, peer, dialled || known, self.tips.durable.newest());
+        self.exchange.connected(now, link, (peer, dialled), known, self.tips.durable.newest());
     }
 
     fn frame(&mut self, now: Now, link: LinkId, bytes: &[u8]) {
@@ -369,24 +377,20 @@ impl Replica {
             return;
         };
         match SealedChunk::parse(bytes) {
-            Ok(sealed) => self.merge(now, Some(link), peer, sealed),
+            // The peer was told what came of it.
+            Ok(sealed) => drop(self.merge(now, Some(link), peer, sealed)),
             Err(_) => self.outputs.push_back(Output::Close { link, reason: CloseReason::BadChunk }),
         }
     }
 
-    fn import(&mut self, now: Now, bytes: Vec<u8>) {
-        let peer = self.own.node;
-        match SealedChunk::parse(bytes) {
-            Ok(sealed) => self.merge(now, None, peer, sealed),
-            Err(error) => {
-                let reason = MergeRefusal::Chunk(error);
-                self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
-            }
-        }
-    }
-
-    /// A chunk of somebody's feed, from a peer or from a bundle.
-    fn merge(&mut self, now: Now, link: Option<LinkId>, peer: NodeKey, sealed: SealedChunk) {
+    /// A chunk of somebody's feed, from a peer or from a bundle: on its way to the disk, or why not.
+    fn merge(
+        &mut self,
+        now: Now,
+        link: Option<LinkId>,
+        peer: NodeKey,
+        sealed: SealedChunk,
+    ) -> Result<(), MergeRefusal> {
         let (header, last) = (*sealed.header(), sealed.last());
         let id = header.id();
         let range = Want { feed: id.short(), from: sealed.first(), to: last };
@@ -403,19 +407,25 @@ impl Replica {
                 }
                 self.tips.ahead.insert(id, (chunk.checkpoint.seq, chunk.checkpoint.head));
                 self.persist(chunk, sealed, link);
+                Ok(())
             }
             Err(MergeRefusal::Known) => {
                 if let Some(link) = link {
                     self.known(now, link, id, header.lane, last);
                 }
+                Err(MergeRefusal::Known)
             }
             Err(MergeRefusal::UnknownWriter) if self.parked.hold(link, peer, sealed) => {
                 if let Some(link) = link {
                     self.exchange.refused(now, link, range);
                 }
+                Err(MergeRefusal::UnknownWriter)
             }
             Err(reason) => {
                 self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
+                if let (Some(link), MergeRefusal::Fork { .. } | MergeRefusal::Withdrawn) = (link, reason) {
+                    self.exchange.set_aside(link, id.short());
+                }
                 if let MergeRefusal::Fork { at } = reason {
                     self.outputs.push_back(Output::Notice(Notice::Fork { feed: id, seq: at }));
                 }
@@ -425,6 +435,7 @@ impl Replica {
                 if let Some(link) = link {
                     self.exchange.refused(now, link, range);
                 }
+                Err(reason)
             }
         }
     }
@@ -441,7 +452,8 @@ impl Replica {
 
     fn unpark(&mut self, now: Now, writer: NodeKey) {
         for (link, peer, sealed) in self.parked.release(&writer) {
-            self.merge(now, link, peer, sealed);
+            // Whoever sent it was told that it waits, and is told again if it is refused.
+            let _ = self.merge(now, link, peer, sealed);
         }
     }
 

@@ -65,8 +65,9 @@ impl Trace {
 /// What a frame of the exchange is called, by the number it begins with.
 #[must_use]
 pub fn frame_name(bytes: &[u8]) -> &'static str {
-    const NAMES: [&str; 13] = [
-        "hello", "resume", "compare", "same", "differ", "show", "heads", "want", "chunk", "ack", "gone", "retry", "bye",
+    const NAMES: [&str; 18] = [
+        "hello", "resume", "compare", "same", "differ", "show", "heads", "want", "chunk", "ack", "gone", "retry",
+        "bye", "?", "?", "?", "sync", "told",
     ];
     bytes.get(1).and_then(|number| NAMES.get(usize::from(*number))).copied().unwrap_or("?")
 }
@@ -81,6 +82,7 @@ pub fn reply_line(reply: &Reply) -> String {
         }
         Reply::Done { entries, warnings } => format!("done, {} entries {warnings:?}", entries.len()),
         Reply::Issued { code, .. } => format!("issued {code}"),
+        Reply::IssuedMany(codes) => format!("issued {}", codes.iter().filter(|code| code.is_ok()).count()),
     }
 }
 
@@ -101,6 +103,8 @@ pub fn command_name(command: &Command) -> String {
         Command::Correct { tube, outcome, .. } => format!("correct {tube} {outcome:?}"),
         Command::Review { subject, register, .. } => format!("review {register} of {subject:?}"),
         Command::Issue(issue) => format!("issue for {}", issue.person),
+        Command::IssueMany(orders) => format!("issue for {} people", orders.len()),
+        Command::SignWith(keys) => format!("sign with {} keys", keys.len()),
         Command::Revoke { person, .. } => format!("revoke of {person}"),
         Command::Publish(_) => "publish".to_owned(),
         Command::Withdraw { node, .. } => format!("withdraw {node}"),

@@ -9,6 +9,7 @@ use crate::Outcome;
 
 mod city;
 mod figures;
+mod frontier;
 mod heal;
 mod ingest;
 mod register;
@@ -34,6 +35,7 @@ enum Job {
     Verify(verify::Arguments),
     Scan(scan::Arguments),
     Register(register::Arguments),
+    Frontier(frontier::Arguments),
     Heal(heal::Arguments),
     Ingest(ingest::Arguments),
     Site(site::Arguments),
@@ -49,6 +51,7 @@ impl Arguments {
             Job::Verify(arguments) => arguments.run(out),
             Job::Scan(arguments) => arguments.run(out),
             Job::Register(arguments) => arguments.run(out),
+            Job::Frontier(arguments) => arguments.run(out),
             Job::Heal(arguments) => arguments.run(out),
             Job::Ingest(arguments) => arguments.run(out),
             Job::Site(arguments) => arguments.run(out),

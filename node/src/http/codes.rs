@@ -28,7 +28,7 @@ pub(super) async fn issue(
         Reply::Issued { text, code, expires_at, replaced } => {
             Ok(Json(IssuedCode { text, code, expires_at, replaced, person, name, last_four }))
         }
-        Reply::Verdict(_) | Reply::Done { .. } => Err(unexpected()),
+        Reply::Verdict(_) | Reply::Done { .. } | Reply::IssuedMany(_) => Err(unexpected()),
     }
 }
 

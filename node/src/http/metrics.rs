@@ -1,16 +1,20 @@
 //! Figures for Prometheus, text format 0.0.4.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 
 use super::Shell;
+use crate::beside::Figures;
 use crate::runtime::Snapshot;
 
-pub(super) async fn metrics(State(shell): State<Shell>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text(&shell.node.snapshot()))
+pub(super) async fn metrics(State((shell, beside)): State<(Shell, Arc<[Figures]>)>) -> impl IntoResponse {
+    let mut text = text(&shell.node.snapshot());
+    beside.iter().for_each(|figures| figures(&mut text));
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
 
 /// All figures of a snapshot.

@@ -28,7 +28,7 @@ pub(super) async fn register(
     let register = Register { tube, presented, operator, reason };
     match shell.command(Command::Register(Box::new(register))).await? {
         Reply::Verdict(verdict) => Ok(Json(Judged::new(*verdict, warnings))),
-        Reply::Done { .. } | Reply::Issued { .. } => Err(unexpected()),
+        Reply::Done { .. } | Reply::Issued { .. } | Reply::IssuedMany(_) => Err(unexpected()),
     }
 }
 

@@ -1,15 +1,13 @@
 //! Commands on their way: read what is needed, decide, append, and answer when it is on disk.
 
-use rand_chacha::rand_core::Rng;
-
 use super::{Purpose, Replica};
 use crate::append::Finished;
-use crate::command::{Command, Published, Refusal, Register, Reply, Verdict};
+use crate::code::issue::IssueError;
+use crate::command::{Command, NewText, Published, Refusal, Register, Reply, Verdict};
 use crate::desk::{self, Desk, Paper};
 use crate::fact::{self, Fact, Mark, Role, Subject};
-use crate::id::{CodeId, EntryId, FeedId, Lane, NodeKey, Person};
+use crate::id::{EntryId, FeedId, Lane, NodeKey, Person};
 use crate::io::{Answer, Arrival, Output, PersistError, Prior, Query, RequestId};
-use crate::issuing;
 use crate::limits::{COMMANDS_MAX, FACT_BYTES_MAX, PRIOR_MAX};
 use crate::register::{self, Circumstances, Identified};
 use crate::time::{MS_PER_S, Now, Stamp, Wall};
@@ -19,10 +17,10 @@ use crate::tube::summary::Summary;
 /// A command whose question to the store is not answered yet.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    request: RequestId,
-    command: Command,
-    who: Option<Identified>,
-    subjects: Vec<Subject>,
+    pub(super) request: RequestId,
+    pub(super) command: Command,
+    pub(super) who: Option<Identified>,
+    pub(super) subjects: Vec<Subject>,
 }
 
 /// A command whose facts are not on disk yet, and what to answer when they are.
@@ -35,10 +33,11 @@ pub(super) struct Pending {
 
 /// An answer that lacks only the entries.
 #[derive(Debug)]
-enum Draft {
+pub(super) enum Draft {
     Verdict(Box<Verdict>),
     Done(Vec<&'static str>),
-    Issued { text: String, code: CodeId, expires_at: Wall, replaced: Option<CodeId> },
+    Issued(Box<NewText>),
+    IssuedMany(Vec<Result<NewText, IssueError>>),
 }
 
 impl Draft {
@@ -48,7 +47,11 @@ impl Draft {
                 Reply::Verdict(Box::new(Verdict { registration: entries.first().copied(), ..*verdict }))
             }
             Self::Done(warnings) => Reply::Done { entries, warnings },
-            Self::Issued { text, code, expires_at, replaced } => Reply::Issued { text, code, expires_at, replaced },
+            Self::Issued(new) => {
+                let NewText { text, code, expires_at, replaced, .. } = *new;
+                Reply::Issued { text, code, expires_at, replaced }
+            }
+            Self::IssuedMany(codes) => Reply::IssuedMany(codes),
         }
     }
 }
@@ -61,7 +64,8 @@ impl Replica {
         }
         match command {
             Command::Register(register) => self.register(now, request, *register),
-            Command::Issue(_) | Command::Revoke { .. } => self.ask_registry(request, command),
+            Command::Issue(_) | Command::IssueMany(_) | Command::Revoke { .. } => self.ask_registry(request, command),
+            Command::SignWith(keys) => self.sign_with(request, keys),
             Command::Publish(published) => self.publish(now, request, published),
             Command::Withdraw { node, reason } => self.withdraw(now, request, node, reason),
             Command::PublishSealKey { day, public } => {
@@ -85,7 +89,7 @@ impl Replica {
         }
     }
 
-    fn reply(&mut self, request: RequestId, result: Result<Reply, Refusal>) {
+    pub(super) fn reply(&mut self, request: RequestId, result: Result<Reply, Refusal>) {
         self.outputs.push_back(Output::Reply { request, result });
     }
 
@@ -114,22 +118,6 @@ impl Replica {
     fn ask_desk(&mut self, waiting: Waiting, person: Option<(Person, Stamp)>) {
         let query = Query::Desk { person, subjects: waiting.subjects.clone() };
         self.ask(Purpose::Command(Box::new(waiting)), query);
-    }
-
-    fn ask_registry(&mut self, request: RequestId, command: Command) {
-        if self.issuer.is_none() {
-            self.reply(request, Err(Refusal::NoIssuerKey));
-            return;
-        }
-        let person = if let Command::Issue(issue) = &command {
-            issue.person
-        } else if let Command::Revoke { person, .. } = &command {
-            *person
-        } else {
-            return;
-        };
-        let waiting = Waiting { request, command, who: None, subjects: Vec::new() };
-        self.ask(Purpose::Command(Box::new(waiting)), Query::Registry { person });
     }
 
     /// The store answered: decide.
@@ -200,42 +188,6 @@ impl Replica {
     fn lane_of(&self, feed: &FeedId) -> Option<Lane> {
         let durable = self.tips.durable.get(feed).map(|head| head.header.lane);
         durable.or_else(|| (*feed == self.append.feed(self.own.lane)).then_some(self.own.lane))
-    }
-
-    fn decide_registry(
-        &mut self,
-        now: Now,
-        command: Command,
-        through: Arrival,
-        mut held: Vec<fact::Issued>,
-    ) -> Result<(Vec<(Lane, Fact)>, Draft), Refusal> {
-        let agreed = self.clock().agreed(now.wall);
-        if let Command::Revoke { person, kind, reason } = &command {
-            self.overlay(through, *person, &mut held);
-            return Ok((issuing::revoke(agreed, *person, *kind, reason, &held)?, Draft::Done(Vec::new())));
-        }
-        let Command::Issue(issue) = command else { return Err(Refusal::Store) };
-        self.overlay(through, issue.person, &mut held);
-        let mut cti = [0; 8];
-        self.random.fill_bytes(&mut cti);
-        let Some(issuer) = &mut self.issuer else { return Err(Refusal::NoIssuerKey) };
-        let new = issuer.issue(agreed, CodeId(cti), &issue, &held, &self.control.knowledge.policy)?;
-        let (code, expires_at) = (new.issued.code, new.issued.expires_at);
-        Ok((new.facts, Draft::Issued { text: new.text, code, expires_at, replaced: new.replaced }))
-    }
-
-    /// Adds what this node issued and revoked and the tables do not show yet.
-    fn overlay(&self, through: Arrival, person: Person, held: &mut Vec<fact::Issued>) {
-        for said in self.append.recent(through) {
-            if let Fact::Issued(issued) = &said.fact
-                && issued.person == person
-            {
-                held.retain(|earlier| earlier.kind != issued.kind);
-                held.push(issued.clone());
-            } else if let Fact::Revoked(revoked) = &said.fact {
-                held.retain(|issued| issued.code != revoked.code);
-            }
-        }
     }
 
     fn publish(&mut self, now: Now, request: RequestId, published: Published) {

@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::code::OfKind;
+use crate::cose::Algorithm;
 use crate::command::{Command, Issue, Refusal};
 use crate::exchange::frame::{Held as AckOf, VERSION};
 use crate::fact::{Opened, Operator};
 use crate::io::PersistError;
 use crate::text::Text;
 use crate::time::Wall;
+use crate::trust::{IssuerKey, TrustList};
 
 const LINK: LinkId = LinkId(7);
 const OTHER_LINK: LinkId = LinkId(8);
@@ -30,8 +32,10 @@ fn authority(held: Held) -> Replica {
         root: key(1).verifying_key(),
         epoch: Epoch(1),
         seed: [5; 32],
-        issuer: Some(key(9)),
+        issuers: vec![key(9)],
     };
+    let trust = TrustList::new(1, vec![IssuerKey::new(key(9).verifying_key())]).sign(&key(1), Algorithm::EdDsa).unwrap();
+    let held = Held { signed: Signed { trust, ..held.signed }, ..held };
     let mut replica = Replica::restore(identity, held).unwrap();
     replica.sign_at = None;
     replica
@@ -199,4 +203,64 @@ fn an_answer_read_before_the_tables_caught_up_does_not_hide_what_this_node_wrote
     let answer = Answer::Registry { through: Arrival(0), issued: Vec::new() };
     let decided = outputs(&mut replica, 5, Input::Loaded { request: loads(&asked)[0], answer });
     assert_eq!(persists(&decided).len(), 2, "the registry's entry and the revocation of the code before");
+}
+
+fn import(number: u64, carried: crate::io::Carried) -> Input {
+    Input::Import { request: Some(RequestId(number)), carried }
+}
+
+fn imported(outputs: &[Output]) -> Vec<(u64, Result<crate::io::Imported, crate::io::ImportRefusal>)> {
+    let imported = |output: &Output| {
+        if let Output::Imported { request, result } = output { Some((request.0, *result)) } else { None }
+    };
+    outputs.iter().filter_map(imported).collect()
+}
+
+#[test]
+fn an_import_is_answered_once_it_is_on_disk_and_again_as_known() {
+    use crate::io::{Carried, ImportRefusal, Imported};
+    let mut replica = authority(Held::default());
+    let [first, second] = two_chunks().map(|chunk| Carried::Chunk(chunk.seal().into_bytes()));
+    let stranger = outputs(&mut replica, 1, import(1, second.clone()));
+    assert_eq!(imported(&stranger), [(1, Err(ImportRefusal::Chunk(MergeRefusal::UnknownWriter)))]);
+    let certificate = Carried::Certificate(certificate(SITE, Role::Site, Lane(1)));
+    let enrolled = outputs(&mut replica, 2, import(2, certificate.clone()));
+    assert_eq!(imported(&enrolled), [(2, Ok(Imported::Taken))]);
+    assert!(enrolled.iter().any(|output| matches!(output, Output::Keep { .. })), "{enrolled:?}");
+    assert_eq!(imported(&outputs(&mut replica, 2, import(3, certificate))), [(3, Ok(Imported::Known))]);
+    let gap = MergeRefusal::Gap { expected: SeqNo(1), first: SeqNo(2) };
+    assert_eq!(imported(&outputs(&mut replica, 3, import(4, second))), [(4, Err(gap.into()))]);
+    let written = outputs(&mut replica, 4, import(5, first.clone()));
+    let again = outputs(&mut replica, 4, import(6, first.clone()));
+    assert!(imported(&written).is_empty() && imported(&again).is_empty(), "not on disk yet");
+    let durable = Input::Persisted { request: persists(&written)[0], result: Ok(Arrival(1)) };
+    let answers = imported(&outputs(&mut replica, 5, durable));
+    assert_eq!(answers, [(5, Ok(Imported::Taken)), (6, Ok(Imported::Taken))]);
+    assert_eq!(imported(&outputs(&mut replica, 6, import(7, first))), [(7, Ok(Imported::Known))]);
+    assert!(!replica.is_settled(), "a receipt is owed");
+}
+
+#[test]
+fn many_codes_are_answered_at_once_when_all_are_on_disk_and_nobody_holds_two_of_a_kind() {
+    let mut replica = authority(Held::default());
+    let Command::Issue(one) = order() else { unreachable!() };
+    let other = Issue { person: crate::id::Person([3; 16]), ..*one.clone() };
+    let nameless = Issue { name: String::new(), ..other.clone() };
+    let orders = vec![*one.clone(), other, nameless, *one];
+    let command = Box::new(Command::IssueMany(orders));
+    let asked = outputs(&mut replica, 1, Input::Command { request: RequestId(1), command });
+    let answer = Answer::Registry { through: Arrival(0), issued: Vec::new() };
+    let written = outputs(&mut replica, 1, Input::Loaded { request: loads(&asked)[0], answer });
+    let persists = persists(&written);
+    assert_eq!(persists.len(), 2, "the registry's entries, and what died");
+    let first = outputs(&mut replica, 2, Input::Persisted { request: persists[0], result: Ok(Arrival(1)) });
+    assert!(!first.iter().any(|output| matches!(output, Output::Reply { .. })));
+    let second = outputs(&mut replica, 3, Input::Persisted { request: persists[1], result: Ok(Arrival(2)) });
+    let reply = second.into_iter().find_map(|output| match output {
+        Output::Reply { result: Ok(crate::command::Reply::IssuedMany(codes)), .. } => Some(codes),
+        _ => None,
+    });
+    let codes = reply.unwrap();
+    assert!(codes[2].is_err() && codes[0].as_ref().unwrap().replaced.is_none());
+    assert_eq!(codes[3].as_ref().unwrap().replaced, Some(codes[0].as_ref().unwrap().code));
 }

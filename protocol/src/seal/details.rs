@@ -61,7 +61,11 @@ pub fn open(secret: &SealSecret, day: Date, sealed: &[u8]) -> Result<Details, Se
 }
 
 impl Details {
-    fn encode(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    /// Writes the plain form: for whoever encrypts it by other means than [`seal`].
+    ///
+    /// # Errors
+    /// [`SealError::Content`].
+    pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let optional = [(4, &self.telephone), (5, &self.address), (6, &self.remark), (7, &self.born), (8, &self.state)];
         let present = optional.into_iter().filter_map(|(key, detail)| Some((key, detail.as_ref()?)));
         let count: u64 = 3 + present.clone().map(|_| 1).sum::<u64>();
@@ -78,7 +82,11 @@ impl Details {
         Ok(Zeroizing::new(out.into_writer()))
     }
 
-    fn decode(plain: &[u8]) -> Result<Self, SealError> {
+    /// Reads the plain form. Every caller is a look at personal details (rule P4).
+    ///
+    /// # Errors
+    /// [`SealError::Content`] when the writer did not follow the form.
+    pub fn decode(plain: &[u8]) -> Result<Self, SealError> {
         Self::parse(plain).ok_or(SealError::Content)
     }
 

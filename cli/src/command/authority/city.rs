@@ -129,7 +129,7 @@ impl ReportArguments {
         let client = arguments.connection.open()?;
         let path = format!("/reports/reconcile?day={}", arguments.day);
         if arguments.csv {
-            client.download(&format!("{path}&format=csv"), out)?;
+            client.save(&format!("{path}&format=csv"), out)?;
         } else {
             client.show(&path, out, |report| Ok(print::city::reconciliation(report)))?;
         }
@@ -182,7 +182,7 @@ impl ExportArguments {
         let partial = self.out.with_extension("partial");
         let cannot = || format!("{} cannot be written: check free space and permissions", partial.display());
         let mut file = BufWriter::new(File::create(&partial).with_context(cannot)?);
-        let bytes = client.download(&path, &mut file)?;
+        let bytes = client.save(&path, &mut file)?;
         file.into_inner()
             .map_err(std::io::IntoInnerError::into_error)
             .and_then(|file| file.sync_all())

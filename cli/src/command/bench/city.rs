@@ -59,13 +59,14 @@ impl City {
                 trust: self.trust.sign(&self.root, Algorithm::EdDsa)?,
                 policy: self.policy.sign(&self.root, Algorithm::EdDsa)?,
             },
-            issuer: (role == Role::Authority).then(|| self.issuer.clone()),
+            issuers: (role == Role::Authority).then(|| self.issuer.clone()).into_iter().collect(),
             key,
             listen: Vec::new(),
             peers: Vec::new(),
             authority: Vec::new(),
             mdns: false,
             times: NetworkTimes::default(),
+            carrying: swabmesh_node::runtime::Carrying::default(),
         })
     }
 

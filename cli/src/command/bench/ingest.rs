@@ -1,12 +1,11 @@
 //! An authority takes a city's registrations in: into its log, into the embedded projection, into a database.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
-
-use std::io::Write;
 
 use clap::Args;
 use ed25519_dalek::SigningKey;
@@ -16,7 +15,7 @@ use swabmesh_authority::city::database::follow::Follower;
 use swabmesh_node::reading;
 use swabmesh_node::runtime::NodeHandle;
 use swabmesh_node::store::Store;
-use swabmesh_node::store::error::StoreError;
+use swabmesh_node::store::error::{Refused, StoreError};
 use swabmesh_node::store::frame::FrameKind;
 use swabmesh_node::store::options::StoreOptions;
 use swabmesh_protocol::chunk::OpenedChunk;
@@ -179,8 +178,8 @@ fn log(store: &Path, chunks: Vec<Vec<u8>>) -> anyhow::Result<Duration> {
             });
             match store.persist(FrameKind::Foreign, bytes, told) {
                 Ok(()) => break,
-                Err(refused) if refused.why == StoreError::Busy => {
-                    bytes = refused.given.0;
+                Err(Refused { why: StoreError::Busy, given: (back, _) }) => {
+                    bytes = back;
                     std::thread::yield_now();
                 }
                 Err(refused) => return Err(refused.why.into()),
