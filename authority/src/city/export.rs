@@ -14,6 +14,9 @@ use super::day::{Day, Seen, each, settles};
 use super::fold::{Roles, named};
 
 pub mod fhir;
+mod pipe;
+
+pub(super) use pipe::pipe;
 
 /// Why an export broke off.
 #[derive(Debug, thiserror::Error)]
