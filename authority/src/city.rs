@@ -39,9 +39,10 @@ pub fn beside(ground: &Ground, audit: Arc<Audit>, database: Option<&str>) -> Res
         board: Arc::default(),
         database: database.map(Arc::from),
     };
-    let tasks = office.database.clone().map(|address| {
-        tokio::spawn(follower::run(office.clone(), address, ground.stopping.clone()))
-    });
+    let tasks = office
+        .database
+        .clone()
+        .map(|address| tokio::spawn(follower::run(office.clone(), address, ground.stopping.clone())));
     let routes: Router = routes::router(&office).merge(page::router(&office));
     Ok(Beside { routes, tasks: tasks.into_iter().collect() })
 }

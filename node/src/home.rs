@@ -8,6 +8,8 @@
 //! enrolment/answer     what the authority answered, verified again at every start
 //! enrolment/issued/    at the authority: the newest certificate of each node
 //! enrolment/pending/   at the authority: what the root signed and the log does not hold yet
+//! enrolment/waiting/   at the authority: requests that nobody has decided yet
+//! audit.log            at the authority: every look at personal details
 //! desk/                operators, their sessions and the certificate of the pages, see the desk's crate
 //! store/               the log and its tables
 //! ```

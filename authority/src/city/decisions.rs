@@ -67,6 +67,8 @@ pub struct Case {
 
 /// Reads the queue: open cases, the oldest first; with `settled` also those that are dealt with.
 ///
+/// A positive pool is no case: what is to be done about it is in [`recalls`].
+///
 /// # Errors
 /// [`ViewError`]: our disk.
 pub fn cases<V: View>(
@@ -76,7 +78,7 @@ pub fn cases<V: View>(
     name_of: &dyn Fn(&NodeKey) -> String,
 ) -> Result<Vec<Case>, ViewError> {
     let mut found = flags(view, None, FLAGS_MAX)?;
-    found.retain(|flag| settled || flag.state == FlagState::Open);
+    found.retain(|flag| flag.kind != FlagKind::PositiveTube && (settled || flag.state == FlagState::Open));
     found.sort_by_key(|flag| flag.parties.iter().map(|party| party.at).max());
     found.truncate(limit);
     found.into_iter().map(|flag| case(view, flag, name_of)).collect()
@@ -93,8 +95,11 @@ fn case<V: View>(view: &V, flag: Flag, name_of: &dyn Fn(&NodeKey) -> String) -> 
         About::Tube(tube) => reading::tube(view, tube)?,
         About::Person(_) | About::Entry(_) => None,
     };
-    let choice =
-        |claim: &Claim| Choice { value: claim.value.clone(), by: name_of(&claim.by.node), at: Some(claim.by.stamp.wall()) };
+    let choice = |claim: &Claim| Choice {
+        value: claim.value.clone(),
+        by: name_of(&claim.by.node),
+        at: Some(claim.by.stamp.wall()),
+    };
     let conflict = |register: &str, conflicts: &[Conflict]| -> Vec<Choice> {
         let named = conflicts.iter().filter(|conflict| conflict.register == register);
         named.flat_map(|conflict| &conflict.values).map(choice).collect()

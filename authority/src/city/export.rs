@@ -14,6 +14,9 @@ use super::day::{Day, Seen, each, settles};
 use super::fold::{Roles, named};
 
 pub mod fhir;
+mod pipe;
+
+pub(super) use pipe::pipe;
 
 /// Why an export broke off.
 #[derive(Debug, thiserror::Error)]
@@ -91,11 +94,7 @@ pub fn lines<V: View>(
 #[must_use]
 pub fn field(text: &str) -> String {
     let guarded = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() };
-    if guarded.contains([',', '"', '\r', '\n']) {
-        format!("\"{}\"", guarded.replace('"', "\"\""))
-    } else {
-        guarded
-    }
+    if guarded.contains([',', '"', '\r', '\n']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
 }
 
 /// Writes a day as CSV: a line for each registration that counts. Returns how many.

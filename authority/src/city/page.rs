@@ -35,7 +35,7 @@ pub(super) fn router(office: &Office) -> Router {
         .route("/city/live", get(live::show))
         .route("/city/cases", get(cases::show))
         .route("/city/cases/decide", post(cases::decide))
-        .route("/city/cases/void", post(cases::void))
+        .route("/city/cases/duplicate", post(cases::duplicate))
         .route("/city/recall", get(cases::recall))
         .route("/city/enrolments", get(enrolments::show).post(enrolments::keep))
         .route("/city/enrolments/decide", post(enrolments::decide))
@@ -53,7 +53,8 @@ pub(super) fn router(office: &Office) -> Router {
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> Response {
-    std::future::ready(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response()).await
+    std::future::ready(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response())
+        .await
 }
 
 /// Lets people with a session in and shows the others the door.

@@ -241,4 +241,3 @@ impl SignedReport {
         if report.root == hex(root.as_bytes()) { Ok(report) } else { Err(NotProved::OtherCity { found: report.root }) }
     }
 }
-

@@ -102,7 +102,8 @@ struct OfDay {
 }
 
 fn day_of(text: &str) -> Result<Day, Problem> {
-    text.parse().map_err(|error: super::day::NotADay| Problem::malformed(error.to_string(), "Write the day as 2022-04-09."))
+    text.parse()
+        .map_err(|error: super::day::NotADay| Problem::malformed(error.to_string(), "Write the day as 2022-04-09."))
 }
 
 fn typed(kind: &'static str, body: impl IntoResponse) -> Response {
@@ -124,7 +125,7 @@ async fn reconcile(
     }
 }
 
-/// A day, registration by registration, written to a file first: an answer that breaks off must not look whole.
+/// A day, registration by registration, sent as it is read. When reading fails the answer breaks off, which HTTP shows.
 async fn exported(
     State(office): State<Office>,
     asked: Result<Query<OfDay>, QueryRejection>,
@@ -132,27 +133,22 @@ async fn exported(
     let Query(OfDay { day, format, by, reason }) = asked?;
     let day = day_of(&day)?;
     let (Some(who), Some(why)) = (by.filter(|by| !by.is_empty()), reason.filter(|why| !why.is_empty())) else {
-        return Err(Problem::malformed("an export needs who asks and why", "Send `by` and `reason`: both are recorded."));
+        return Err(Problem::malformed(
+            "an export needs who asks and why",
+            "Send `by` and `reason`: both are recorded.",
+        ));
     };
     office.record(&Look { who, what: "export", whom: None, why: format!("{day}: {why}") })?;
     let (view, roles, nodes) = (office.view(), office.roles().await?, office.nodes().await?);
-    let written = tokio::task::spawn_blocking(move || {
-        let mut bytes = Vec::new();
-        match format {
-            Format::Csv => export::csv(&view, &roles, &nodes, day, &mut bytes).map(|_| ()),
-            Format::Fhir | Format::Json => export::fhir::write(&view, &roles, &nodes, day, &mut bytes).map(|_| ()),
-        }?;
-        Ok::<_, export::ExportError>(bytes)
+    let (pipe, body) = export::pipe();
+    let kind = if matches!(format, Format::Csv) { "text/csv; charset=utf-8" } else { "application/fhir+ndjson" };
+    tokio::task::spawn_blocking(move || {
+        pipe.fill(|out| match format {
+            Format::Csv => export::csv(&view, &roles, &nodes, day, out),
+            Format::Fhir | Format::Json => export::fhir::write(&view, &roles, &nodes, day, out),
+        });
     });
-    let bytes = match written.await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) => return Err(Problem::internal(&error)),
-        Err(panicked) => return Err(Problem::internal(&panicked)),
-    };
-    Ok(match format {
-        Format::Csv => typed("text/csv; charset=utf-8", bytes),
-        Format::Fhir | Format::Json => typed("application/fhir+ndjson", bytes),
-    })
+    Ok(typed(kind, body))
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failed unwrap is a failed test")]
 
+mod exports;
 mod postgres;
 mod projection;
+mod retention;
 mod world;

@@ -11,6 +11,7 @@ mod city;
 mod figures;
 mod frontier;
 mod heal;
+mod ingest;
 mod register;
 mod scan;
 mod site;
@@ -22,7 +23,8 @@ mod verify;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   swabmesh bench verify
-  swabmesh bench heal --entries 100000 --json")]
+  swabmesh bench heal --entries 100000 --json
+  swabmesh bench ingest --registrations 1000000 --database postgres://swabmesh@127.0.0.1/bench")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     job: Job,
@@ -35,6 +37,7 @@ enum Job {
     Register(register::Arguments),
     Frontier(frontier::Arguments),
     Heal(heal::Arguments),
+    Ingest(ingest::Arguments),
     Site(site::Arguments),
     #[command(hide = true)]
     HealNode(heal::NodeArguments),
@@ -50,6 +53,7 @@ impl Arguments {
             Job::Register(arguments) => arguments.run(out),
             Job::Frontier(arguments) => arguments.run(out),
             Job::Heal(arguments) => arguments.run(out),
+            Job::Ingest(arguments) => arguments.run(out),
             Job::Site(arguments) => arguments.run(out),
             Job::HealNode(arguments) => arguments.run(out),
             Job::SiteNode(arguments) => arguments.run(out),

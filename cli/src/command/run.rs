@@ -90,7 +90,12 @@ impl Arguments {
     }
 
     /// The same; an authority may copy its projection to a database.
-    pub(super) fn with_database(self, role: Role, database: Option<String>, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    pub(super) fn with_database(
+        self,
+        role: Role,
+        database: Option<String>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<Outcome> {
         let flags = self.flags();
         let home = Home::at(self.data);
         let service = Service::prepare(home.clone(), role, flags, self.ready_file)?;

@@ -56,12 +56,17 @@ pub(crate) fn recalls(answer: &Value) -> String {
 
 /// `authority rebuild`.
 pub(crate) fn proof(proof: &Value) -> String {
-    let mut out = format!("{} entries of the log, {} projection\n", number(proof, "entries"), text(proof, "projection"));
+    let mut out =
+        format!("{} entries of the log, {} projection\n", number(proof, "entries"), text(proof, "projection"));
     for table in list(proof, "tables") {
         let equal = if table["equal"] == Value::Bool(true) { "equal" } else { "DIFFERS" };
         let (log, held) = (number(table, "log_rows"), number(table, "held_rows"));
         let digest = short(text(table, "log_digest"));
-        let _ = writeln!(out, "  {:<24} {log:>10} rows by the log, {held:>10} held  {equal}  {digest}", text(table, "table"));
+        let _ = writeln!(
+            out,
+            "  {:<24} {log:>10} rows by the log, {held:>10} held  {equal}  {digest}",
+            text(table, "table")
+        );
     }
     let said = if proof["equal"] == Value::Bool(true) { "they are equal\n" } else { "they differ\n" };
     out + said
@@ -74,7 +79,8 @@ pub(crate) fn reconciliation(report: &Value) -> String {
     let mut out = format!("{}\n{:<5} {:<20} {:>4}", text(report, "day"), "cell", "site", "hour");
     let head: String = COLUMNS.iter().map(|column| format!(" {column:>10}")).collect();
     let _ = writeln!(out, "{head}");
-    let figures = |line: &Value| COLUMNS.iter().map(|column| format!(" {:>10}", number(line, column))).collect::<String>();
+    let figures =
+        |line: &Value| COLUMNS.iter().map(|column| format!(" {:>10}", number(line, column))).collect::<String>();
     for line in list(report, "lines") {
         let cell = line["cell"].as_u64().map_or_else(|| "-".to_owned(), |cell| cell.to_string());
         let _ = writeln!(out, "{cell:<5} {:<20} {:>4}{}", text(line, "name"), number(line, "hour"), figures(line));

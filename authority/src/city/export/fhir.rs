@@ -172,8 +172,9 @@ fn report(
         "conclusion": conclusion,
         "conclusionCode": [{ "coding": [{ "system": "http://snomed.info/sct", "code": code, "display": display }] }],
     });
-    // Of a pool that is to be tested again, the code would be read as this person's.
-    if state == "retest"
+    // Of a pool, the code would be read as this person's.
+    if verdict.reading.outcome == Outcome::Positive
+        && line.tube.count > 1
         && let Value::Object(fields) = &mut report
     {
         fields.remove("conclusionCode");

@@ -72,16 +72,14 @@ fn hours(live: &Live) -> String {
     let mut bars = "<div id=hours class=hours>".to_owned();
     for (hour, count) in live.hours.iter().enumerate() {
         let tenths = (count * 20).div_ceil(most);
-        let _ = write!(
-            bars,
-            "<div title=\"{hour}:00 · {count}\"><i class=h{tenths}></i><small>{hour}</small></div>"
-        );
+        let _ = write!(bars, "<div title=\"{hour}:00 · {count}\"><i class=h{tenths}></i><small>{hour}</small></div>");
     }
     bars + "</div>"
 }
 
 fn cell(cell: &CellBoard) -> String {
-    let name = if cell.cell == 0 { say("全市", "City-wide") } else { format!("{} {}", say("片区", "Cell"), cell.cell) };
+    let name =
+        if cell.cell == 0 { say("全市", "City-wide") } else { format!("{} {}", say("片区", "Cell"), cell.cell) };
     let nodes: String = cell.nodes.iter().map(node).collect();
     let alerts = if cell.alerts == 0 { String::new() } else { format!("<em class=warn>{}!</em>", cell.alerts) };
     format!(

@@ -15,11 +15,10 @@ use swabmesh_protocol::project::{About, FlagKind, Owner};
 use swabmesh_protocol::results::Retest;
 use swabmesh_protocol::text::Text;
 
-use super::html::{say, token};
+use super::html::{moment, say, token};
 use super::{answer, escape, page};
 use crate::city::decisions::{Case, Recalls, cases, recalls};
 use crate::city::door::{Session, check_form};
-use crate::city::export::instant;
 use crate::city::office::Office;
 
 /// Cases on one page. Source: guess; more than a person decides before the page is loaded again.
@@ -38,9 +37,13 @@ pub(super) async fn show(State(office): State<Office>, Extension(session): Exten
 
 fn queue(session: &Session, cases: &[Case]) -> String {
     let shown: String = cases.iter().map(|case| article(session, case)).collect();
-    let shown = if shown.is_empty() { format!("<p class=hint>{}</p>", say("没有待复核的事。", "Nothing waits for a decision.")) } else { shown };
+    let shown = if shown.is_empty() {
+        format!("<p class=hint>{}</p>", say("没有待复核的事。", "Nothing waits for a decision."))
+    } else {
+        shown
+    };
     format!(
-        "<main><h1>{} <small>{}</small></h1><p class=hint>{}</p>{shown}</main>",
+        "<main><h1>{} <small>{}</small></h1><p class=hint>{}</p><div class=queue>{shown}</div></main>",
         say("待复核", "Open cases"),
         cases.len(),
         say(
@@ -72,11 +75,8 @@ fn article(session: &Session, case: &Case) -> String {
         Owner::Authority => say("由市级节点决定", "the authority decides"),
         Owner::Node(_) => format!("{} {}", say("由", "decided by"), escape(&case.owner_name)),
     };
-    let mut out = format!(
-        "<article class=case><h2>{}</h2><p>{about} · {owner} · <time>{}</time></p>",
-        title(case.kind),
-        instant(case.since)
-    );
+    let mut out =
+        format!("<article class=case><h2>{}</h2><p>{about} · {owner} · {}</p>", title(case.kind), moment(case.since));
     if let Some(meanwhile) = case.meanwhile {
         let _ = write!(
             out,
@@ -88,16 +88,13 @@ fn article(session: &Session, case: &Case) -> String {
     out.push_str("<ul class=parties>");
     for part in &case.parties {
         let tube = part.tube.as_ref().map(|tube| format!(" · <code>{tube}</code>")).unwrap_or_default();
-        let _ = write!(out, "<li><time>{}</time> {}{tube}</li>", instant(part.party.at), escape(&part.name));
+        let _ = write!(out, "<li>{} {}{tube}</li>", moment(part.party.at), escape(&part.name));
     }
     out.push_str("</ul>");
     match (&case.about, &case.register) {
         (About::Tube(tube), Some(register)) => out.push_str(&choices(session, case, tube, register)),
         (About::Person(_), _) => out.push_str(&duplicates(session, case)),
-        (About::Tube(_), None) => {
-            let _ = write!(out, "<p><a href=\"/city/recall\">{}</a></p>", say("看复检名单", "See who is to be tested again"));
-        }
-        (About::Entry(_), _) => {}
+        (About::Tube(_), None) | (About::Entry(_), _) => {}
     }
     out + "</article>"
 }
@@ -164,33 +161,26 @@ fn reason() -> String {
 }
 
 fn duplicates(session: &Session, case: &Case) -> String {
-    let mut out = String::new();
+    let choice = |value: String, label: String| {
+        format!("<label class=choice><input type=radio name=choice value=\"{value}\" required><b>{label}</b></label>")
+    };
+    let mut choices = String::new();
     for part in &case.parties {
         let Some(tube) = &part.tube else { continue };
-        let _ = write!(
-            out,
-            "<form method=post action=\"/city/cases/void\" class=row>{}<input type=hidden name=tube value=\"{tube}\">\
-             <input type=hidden name=registration value=\"{}\">{}<button class=danger>{} {}</button></form>",
-            token(session),
-            part.party.entry,
-            reason(),
-            say("作废", "Void"),
-            escape(&part.name),
-        );
+        let label = format!("{} {}", say("作废", "Void"), escape(&part.name));
+        choices.push_str(&choice(format!("void {} {tube}", part.party.entry), label));
     }
-    if let Some((tube, part)) = case.parties.last().and_then(|part| Some((part.tube.as_ref()?, part))) {
-        let _ = write!(
-            out,
-            "<form method=post action=\"/city/cases/decide\" class=row>{}<input type=hidden name=tube value=\"{tube}\">\
-             <input type=hidden name=register value=\"void/{}\"><input type=hidden name=value value=\"\">{}\
-             <button>{}</button></form>",
-            token(session),
-            part.party.entry,
-            reason(),
-            say("两次都有效", "Both stand"),
-        );
+    if let Some((part, tube)) = case.parties.last().and_then(|part| Some((part, part.tube.as_ref()?))) {
+        choices.push_str(&choice(format!("keep {} {tube}", part.party.entry), say("两次都有效", "Both stand")));
     }
-    out
+    format!(
+        "<form method=post action=\"/city/cases/duplicate\" class=stack>{}<fieldset><legend>{}</legend>{choices}</fieldset>{}\
+         <button class=primary>{}</button></form>",
+        token(session),
+        say("怎么处理？", "What is to be done?"),
+        reason(),
+        say("决定", "Decide"),
+    )
 }
 
 #[derive(Deserialize)]
@@ -211,33 +201,54 @@ pub(super) async fn decide(
         let Form(Decision { form_token, tube, register, value, reason }) = form.map_err(|error| incomplete(&error))?;
         check_form(&session, &form_token)?;
         let operator: Operator = session.operator.clone();
-        office.shell.done(Command::Review { subject: Subject::Tube(tube), register, value, reason, operator }).await?;
+        let _ = office
+            .shell
+            .done(Command::Review { subject: Subject::Tube(tube), register, value, reason, operator })
+            .await?;
         Ok(Redirect::to("/city/cases").into_response())
     };
     answer(result.await)
 }
 
 #[derive(Deserialize)]
-pub(super) struct Voiding {
+pub(super) struct Duplicate {
     form_token: String,
-    tube: Barcode,
-    registration: EntryId,
+    /// `void` or `keep`, the registration, the tube it was made in.
+    choice: String,
     reason: Remark,
 }
 
-pub(super) async fn void(
+pub(super) async fn duplicate(
     State(office): State<Office>,
     Extension(session): Extension<Session>,
-    form: Result<Form<Voiding>, FormRejection>,
+    form: Result<Form<Duplicate>, FormRejection>,
 ) -> Response {
     let result = async {
-        let Form(Voiding { form_token, tube, registration, reason }) = form.map_err(|error| incomplete(&error))?;
+        let Form(Duplicate { form_token, choice, reason }) = form.map_err(|error| incomplete(&error))?;
         check_form(&session, &form_token)?;
-        let operator: Operator = session.operator.clone();
-        office.shell.done(Command::Void { registration, tube, reason, operator }).await?;
+        let command = chosen(&choice, session.operator.clone(), reason);
+        let command = command.ok_or_else(|| Problem::malformed("no such choice", "Load the page again."))?;
+        let _ = office.shell.done(command).await?;
         Ok(Redirect::to("/city/cases").into_response())
     };
     answer(result.await)
+}
+
+/// What a choice about two registrations of one person means.
+fn chosen(choice: &str, operator: Operator, reason: Remark) -> Option<Command> {
+    let mut words = choice.splitn(3, ' ');
+    let (verb, registration, tube) =
+        (words.next()?, words.next()?.parse::<EntryId>().ok()?, words.next()?.parse().ok()?);
+    match verb {
+        "void" => Some(Command::Void { registration, tube, reason, operator }),
+        // The authority says that it counts, which outranks every voiding and settles the flag.
+        "keep" => {
+            let register = Text::new(format!("void/{registration}")).ok()?;
+            let (subject, value) = (Subject::Tube(tube), Text::default());
+            Some(Command::Review { subject, register, value, reason, operator })
+        }
+        _ => None,
+    }
 }
 
 /// A form that is not what its page would send.

@@ -58,9 +58,12 @@ pub(super) async fn show(State(office): State<Office>, Extension(session): Exten
         let office = office.clone();
         move || office.requests()
     });
-    answer(requests.await.map_err(|error| Problem::internal(&error)).map(|requests| {
-        page(&session, "接入", "/city/enrolments", &body(&session, &requests))
-    }))
+    answer(
+        requests
+            .await
+            .map_err(|error| Problem::internal(&error))
+            .map(|requests| page(&session, "接入", "/city/enrolments", &body(&session, &requests))),
+    )
 }
 
 fn body(session: &Session, requests: &[(JoinRequest, String)]) -> String {
@@ -201,4 +204,3 @@ pub(super) async fn decide(
     };
     answer(result.await)
 }
-

@@ -1,6 +1,9 @@
 //! Text as HTML, and the frame around every page.
 
+use swabmesh_protocol::time::Wall;
+
 use crate::city::door::Session;
+use crate::city::export::instant;
 
 /// Text with what HTML would read as markup replaced.
 pub(super) fn escape(text: &str) -> String {
@@ -21,6 +24,13 @@ pub(super) fn escape(text: &str) -> String {
 /// The same thing in both languages; the page shows one of them.
 pub(super) fn say(chinese: &str, english: &str) -> String {
     format!("<span lang=zh>{}</span><span lang=en>{}</span>", escape(chinese), escape(english))
+}
+
+/// A moment as people read it, in Asia/Shanghai.
+pub(super) fn moment(at: Wall) -> String {
+    let text = instant(at);
+    let shown = text.get(..16).unwrap_or(&text).replacen('T', " ", 1);
+    format!("<time datetime=\"{text}\">{shown}</time>")
 }
 
 const PLACES: [(&str, &str, &str); 5] = [
@@ -72,6 +82,7 @@ mod tests {
     #[test]
     fn what_operators_type_is_never_markup() {
         assert_eq!(escape("<a href='x'>\"&"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
+        assert!(moment(Wall(1_649_433_600_000)).ends_with(">2022-04-09 00:00</time>"));
         assert!(!document("<x>", None, "", "").contains("<x>"));
     }
 }

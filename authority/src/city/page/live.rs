@@ -135,8 +135,9 @@ fn put_together<V: View>(
     }
     let mut cases: BTreeMap<NodeKey, usize> = BTreeMap::new();
     for flag in flags(view, None, FLAGS_MAX)?.into_iter().filter(|flag| flag.state == FlagState::Open) {
-        live.cases_open += 1;
-        live.pools_positive += usize::from(flag.kind == FlagKind::PositiveTube);
+        let positive = flag.kind == FlagKind::PositiveTube;
+        live.pools_positive += usize::from(positive);
+        live.cases_open += usize::from(!positive);
         if let Owner::Node(node) = flag.owner {
             *cases.entry(node).or_default() += 1;
         }

@@ -12,7 +12,7 @@ use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
 use swabmesh_node::keys::Keys;
 use swabmesh_node::reading;
-use swabmesh_protocol::fact::{Fact, Remark};
+use swabmesh_protocol::fact::{Fact, Outcome, Remark};
 use swabmesh_protocol::id::{Barcode, EntryId, Person};
 use swabmesh_protocol::project::entry;
 use swabmesh_protocol::seal::details::{self, Details};
@@ -20,12 +20,11 @@ use swabmesh_protocol::tube::view::TubeView;
 use swabmesh_protocol::view::{View, ViewError};
 
 use super::cases::{incomplete, reading as said};
-use super::html::{say, token};
+use super::html::{moment, say, token};
 use super::{answer, escape, page};
 use crate::audit::Look;
 use crate::city::day::Day;
 use crate::city::door::{Session, check_form};
-use crate::city::export::instant;
 use crate::city::office::Office;
 
 pub(super) async fn show(Extension(session): Extension<Session>) -> Response {
@@ -42,7 +41,10 @@ fn form(session: &Session) -> String {
         ("3", "港澳通行证", "travel permit, Hong Kong and Macau"),
         ("4", "台胞证", "compatriot permit, Taiwan"),
     ];
-    let kinds: String = kinds.iter().map(|(value, chinese, english)| format!("<option value={value}>{chinese} · {english}</option>")).collect();
+    let kinds: String = kinds
+        .iter()
+        .map(|(value, chinese, english)| format!("<option value={value}>{chinese} · {english}</option>"))
+        .collect();
     format!(
         "<h1>{}</h1><p class=hint>{}</p><form method=post action=\"/city/search\" class=stack>{}\
          <label>{}<select name=by>{kinds}</select></label><label>{}<input name=text required maxlength=64></label>\
@@ -101,7 +103,8 @@ fn needs(reason: &Remark) -> Result<(), Problem> {
 
 fn person(office: &Office, by: &str, text: &str) -> Result<Person, Problem> {
     if by == "person" {
-        let wrong = |error: swabmesh_protocol::id::IdError| Problem::malformed(error.to_string(), "Check the pseudonym.");
+        let wrong =
+            |error: swabmesh_protocol::id::IdError| Problem::malformed(error.to_string(), "Check the pseudonym.");
         return text.trim().parse().map_err(wrong);
     }
     let document = by.parse().map_err(|_| Problem::malformed("no such way to search", "Choose one from the list."))?;
@@ -120,8 +123,8 @@ fn results(session: &Session, person: &Person, results: &[PersonResult]) -> Stri
         };
         let _ = write!(
             rows,
-            "<tr><td><time>{}</time></td><td><code>{}</code></td><td>{reading}</td><td>{}</td></tr>",
-            instant(result.registered_at),
+            "<tr><td>{}</td><td><code>{}</code></td><td>{reading}</td><td>{}</td></tr>",
+            moment(result.registered_at),
             result.tube,
             opener(session, result.registration),
         );
@@ -158,15 +161,22 @@ fn tube(session: &Session, shown: Option<&TubeView>) -> String {
     let Some(shown) = shown else {
         return format!("<p class=hint>{}</p>", say("没有人提到过这支采样管。", "Nobody spoke of this tube."));
     };
-    let verdict = shown.verdict.map_or_else(|| say("尚无结果", "no result yet"), |verdict| said(&verdict.reading.to_string()));
+    let positive_pool =
+        shown.count > 1 && shown.verdict.is_some_and(|verdict| verdict.reading.outcome == Outcome::Positive);
+    let verdict = match shown.verdict {
+        None => say("尚无结果", "no result yet"),
+        // Of nobody in it is it known.
+        Some(_) if positive_pool => say("混管异常，待单人复检", "pool positive: to be tested again, alone"),
+        Some(verdict) => said(&verdict.reading.to_string()),
+    };
     let mut rows = String::new();
     for member in &shown.members {
         let Some(registered) = &member.registered else { continue };
         let state = if member.counts { verdict.clone() } else { say("不计入", "does not count") };
         let _ = write!(
             rows,
-            "<tr><td><time>{}</time></td><td>{} {}</td><td>{state}</td><td>{}</td></tr>",
-            instant(registered.by.stamp.wall()),
+            "<tr><td>{}</td><td>{} {}</td><td>{state}</td><td>{}</td></tr>",
+            moment(registered.by.stamp.wall()),
             escape(registered.name.as_str()),
             escape(registered.last_four.as_str()),
             opener(session, member.registration),
@@ -236,7 +246,9 @@ fn open(keys: &Keys, on: Day, bytes: &[u8]) -> Option<Details> {
 fn shown(opened: &Result<Details, Closed>) -> String {
     let body = match opened {
         Err(Closed::None) => say("登记时没有录入详情（扫码登记）。", "No details were typed: a code was scanned."),
-        Err(Closed::Destroyed) => say("已到保存期限，详情已销毁。", "The details were destroyed when their time was over."),
+        Err(Closed::Destroyed) => {
+            say("已到保存期限，详情已销毁。", "The details were destroyed when their time was over.")
+        }
         Ok(details) => {
             let optional = |detail: &Option<swabmesh_protocol::sensitive::Sensitive<String>>| {
                 detail.as_ref().map(|detail| detail.expose().clone()).unwrap_or_default()

@@ -9,8 +9,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use swabmesh_authority::city::day::Day;
 use swabmesh_authority::city::purge::SignedReport;
-use swabmesh_node::enrolment::Membership;
 use swabmesh_node::durable::{self, Access};
+use swabmesh_node::enrolment::Membership;
 use swabmesh_protocol::fact::{Operator, Remark, Role};
 use swabmesh_protocol::id::unhex;
 
@@ -183,7 +183,10 @@ impl ExportArguments {
         let cannot = || format!("{} cannot be written: check free space and permissions", partial.display());
         let mut file = BufWriter::new(File::create(&partial).with_context(cannot)?);
         let bytes = client.save(&path, &mut file)?;
-        file.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all()).with_context(cannot)?;
+        file.into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .and_then(|file| file.sync_all())
+            .with_context(cannot)?;
         // A name without `partial` is an export that is whole.
         durable::rename(&partial, &self.out)?;
         if client.json {
@@ -229,7 +232,8 @@ impl PurgeArguments {
         };
         let (signed, json) = match (&self.check, self.before, &self.operator) {
             (Some(file), _, _) => {
-                let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+                let text =
+                    std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
                 (serde_json::from_str(&text).context("this is not a purge report")?, self.connection.json)
             }
             (None, Some(before), Some(operator)) => {
