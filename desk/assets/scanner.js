@@ -7,7 +7,7 @@
 const SILENCE_MS = 120;
 const HAND_MS = 45;
 const PAUSE_IN_FIELD_MS = 180;
-const PAUSE_MS = 1500;
+const PAUSE_MS = 500;
 const CHARS_MIN = 4;
 const CHARS_MAX = 2048;
 const ZONE_WITHIN_MS = 800;
@@ -40,6 +40,7 @@ export class Scanner {
   #timer = null;
   #zone = null;
   #before = null;
+  #inField = false;
   #sink;
 
   // While `listens()`, `take` gets each scan with the moment of its last character; `raw` gets every key, for the
@@ -50,6 +51,7 @@ export class Scanner {
     this.#raw = raw;
     this.#sink = document.getElementById("sink");
     addEventListener("keydown", (event) => this.#key(event), { capture: true });
+    addEventListener("pointerdown", () => this.#clear(), { capture: true });
     // Keyboards on glass name no keys at all: their text arrives in a field that shows no keyboard.
     this.#sink.addEventListener("input", () => {
       if (this.#sink.value) this.#push(this.#sink.value);
@@ -92,6 +94,7 @@ export class Scanner {
   #push(text, field = false) {
     const now = performance.now();
     if (this.#isStale(field)) this.#clear();
+    this.#inField = field;
     if (this.#text.length < CHARS_MAX) this.#text += text;
     this.#times.push(now);
     if (this.#times.length > 64) this.#times.shift();
@@ -102,9 +105,10 @@ export class Scanner {
     }, SILENCE_MS);
   }
 
-  // What was typed before a pause belongs to nothing that comes after it.
+  // What was typed before a pause, or in another place, belongs to nothing that comes after it.
   #isStale(field) {
     const last = this.#times.at(-1);
+    if (field !== this.#inField) return true;
     return last !== undefined && performance.now() - last > (field ? PAUSE_IN_FIELD_MS : PAUSE_MS);
   }
 
