@@ -1,0 +1,117 @@
+//! Status lists for others: the signed tokens of the Token Status List draft over HTTP, one for each shard of 2^20 codes.
+//!
+//! Sites do not need them: they hold the bits from the authority's feed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use ed25519_dalek::SigningKey;
+use serde::{Deserialize, Serialize};
+use swabmesh_node::clock;
+use swabmesh_node::http::body::Named;
+use swabmesh_node::http::problem::Problem;
+use swabmesh_protocol::cose::Algorithm;
+use swabmesh_protocol::status::token::StatusToken;
+use swabmesh_protocol::status::{StatusList, StatusLists};
+use swabmesh_protocol::time::Wall;
+
+use crate::office::{Office, ProblemOf};
+
+/// Seconds a verifier may keep a token: sites show amber after the policy's time, others ask four times an hour. Source: guess.
+const TTL_S: u64 = 900;
+
+/// Seconds after which a token is not to be used any more.
+const EXP_S: u64 = 86_400;
+
+/// Signed tokens, made when they are asked for and kept until the list changes.
+#[derive(Debug)]
+pub struct Tokens {
+    keys: Vec<SigningKey>,
+    made: Mutex<BTreeMap<u32, (u64, Arc<[u8]>)>>,
+}
+
+/// One shard, as the index tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Its number, as codes name it.
+    pub list: u32,
+    /// Where its token is.
+    pub path: String,
+    /// Codes it has place for.
+    pub bits: u32,
+    /// Codes revoked.
+    pub revoked: u64,
+    /// As of when, seconds since 1970 UTC.
+    pub issued_at: u64,
+    /// Seconds since then.
+    pub age_s: u64,
+}
+
+impl Tokens {
+    /// Tokens signed by the first of these keys.
+    #[must_use]
+    pub fn new(keys: Vec<SigningKey>) -> Self {
+        Self { keys, made: Mutex::default() }
+    }
+
+    /// The token of a list as it is now; the same bytes until the authority says something new of the list.
+    #[must_use]
+    pub fn of(&self, number: u32, list: &StatusList) -> Option<Arc<[u8]>> {
+        let key = self.keys.first()?;
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let issued_at_s = list.issued_at_s();
+        if let Some((at, bytes)) = made.get(&number)
+            && *at == list.revoked_count().wrapping_add(issued_at_s << 20)
+        {
+            return Some(Arc::clone(bytes));
+        }
+        let exp_s = Some(issued_at_s.saturating_add(EXP_S));
+        let token = StatusToken { number, list: list.clone(), exp_s, ttl_s: Some(TTL_S) };
+        let bytes: Arc<[u8]> = token.sign(key, Algorithm::default()).into();
+        made.insert(number, (list.revoked_count().wrapping_add(issued_at_s << 20), Arc::clone(&bytes)));
+        Some(bytes)
+    }
+}
+
+pub(crate) fn routes(office: Office) -> Router {
+    Router::new()
+        .route("/api/v1/status-lists", get(index))
+        .route("/api/v1/status-lists/{list}", get(token))
+        .with_state(office)
+}
+
+async fn lists(office: &Office) -> Result<StatusLists, Problem> {
+    office.shell.look(|replica| replica.knowledge().status.clone()).await
+}
+
+async fn index(State(office): State<Office>) -> Result<Json<Vec<Shard>>, ProblemOf> {
+    let lists = lists(&office).await?;
+    let Wall(now_ms) = clock::wall();
+    let shard = |(number, list): (u32, &StatusList)| Shard {
+        list: number,
+        path: format!("/api/v1/status-lists/{number}"),
+        bits: list.bits(),
+        revoked: list.revoked_count(),
+        issued_at: list.issued_at_s(),
+        age_s: (now_ms / 1_000).saturating_sub(list.issued_at_s()),
+    };
+    Ok(Json(lists.iter().map(shard).collect()))
+}
+
+async fn token(State(office): State<Office>, Named(number): Named<u32>) -> Result<impl IntoResponse, ProblemOf> {
+    let list = office.shell.look(move |replica| replica.knowledge().status.get(number).cloned()).await?;
+    let list = list.ok_or_else(|| {
+        Problem::not_found(format!("there is no status list {number}"), "Ask for one that /api/v1/status-lists names.")
+    })?;
+    let bytes = office.tokens.of(number, &list).ok_or_else(|| Problem::from(swabmesh_protocol::command::Refusal::NoIssuerKey))?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/statuslist+cwt".to_owned()),
+        (header::CACHE_CONTROL, format!("public, max-age={TTL_S}")),
+    ];
+    Ok((headers, bytes.to_vec()))
+}
