@@ -9,7 +9,7 @@
 
 pub mod answers;
 pub mod counter;
-pub(crate) mod http;
+pub mod http;
 pub mod shelf;
 
 use serde::{Deserialize, Serialize};

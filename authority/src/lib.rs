@@ -4,11 +4,13 @@ pub mod audit;
 pub mod channels;
 pub mod invented;
 pub mod issuing;
+pub mod keys;
 pub mod lists;
 pub mod office;
 pub mod registry;
 pub mod relatives;
 pub mod residents;
+pub mod root;
 
 use swabmesh_node::beside::{Beside, Ground};
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -82,6 +82,7 @@ pub(crate) fn routes(office: Office) -> Router {
     Router::new()
         .route("/api/v1/status-lists", get(index))
         .route("/api/v1/status-lists/{list}", get(token))
+        .route("/api/v1/keys", get(keys))
         .with_state(office)
 }
 
@@ -114,4 +115,22 @@ async fn token(State(office): State<Office>, Named(number): Named<u32>) -> Resul
         (header::CACHE_CONTROL, format!("public, max-age={TTL_S}")),
     ];
     Ok((headers, bytes.to_vec()))
+}
+
+/// An issuing key, and how many valid codes it has signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodesOfKey {
+    /// Its id.
+    pub kid: String,
+    /// Codes it signed that are valid now.
+    pub valid_codes: u64,
+}
+
+async fn keys(State(office): State<Office>, headers: HeaderMap) -> Result<Json<Vec<CodesOfKey>>, ProblemOf> {
+    office.operator(&headers)?;
+    let trust = office.shell.look(|replica| replica.knowledge().trust.clone()).await?;
+    let view = office.shell.node().view().clone();
+    let counted = swabmesh_node::http::read(move || crate::keys::valid_codes(&view, &trust, clock::wall())).await?;
+    let line = |(kid, valid_codes)| CodesOfKey { kid: crate::keys::id(&kid), valid_codes };
+    Ok(Json(counted.into_iter().map(line).collect()))
 }

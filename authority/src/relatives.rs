@@ -24,7 +24,7 @@ use crate::registry::{Registry, RegistryError, Row, Rows};
 use crate::residents::vault::{Vault, VaultError};
 use crate::residents::{ResidentError, Residents};
 
-pub(crate) mod http;
+pub mod http;
 mod household;
 
 pub use household::{HouseholdError, Register};

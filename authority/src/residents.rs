@@ -21,7 +21,7 @@ use self::vault::{Vault, VaultError};
 use crate::audit::{Audit, AuditError, Look};
 use crate::registry::{Registry, RegistryError, Row, Rows};
 
-pub(crate) mod http;
+pub mod http;
 pub mod vault;
 
 /// What the registry holds of a person.

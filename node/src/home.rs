@@ -8,6 +8,7 @@
 //! enrolment/answer     what the authority answered, verified again at every start
 //! enrolment/issued/    at the authority: the newest certificate of each node
 //! enrolment/pending/   at the authority: what the root signed and the log does not hold yet
+//! enrolment/trust      at the authority: the trust list signed last, if not that of the answer; likewise enrolment/policy
 //! store/               the log and its tables
 //! ```
 
@@ -122,6 +123,18 @@ impl Home {
     #[must_use]
     pub fn pending(&self) -> PathBuf {
         self.0.join("enrolment/pending")
+    }
+
+    /// The trust list that the root signed last, at the authority.
+    #[must_use]
+    pub fn trust(&self) -> PathBuf {
+        self.0.join("enrolment/trust")
+    }
+
+    /// The policy that the root signed last, at the authority.
+    #[must_use]
+    pub fn policy(&self) -> PathBuf {
+        self.0.join("enrolment/policy")
     }
 
     /// The log and its tables.

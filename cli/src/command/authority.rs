@@ -8,11 +8,17 @@ use swabmesh_protocol::fact::Role;
 use super::{run, site};
 use crate::Outcome;
 
+mod audit;
+mod channel;
 mod codes;
 mod decisions;
 mod enrol;
 mod init;
+mod key;
+mod links;
 mod nodes;
+mod root;
+mod seed;
 
 /// The authority 市大数据中心: enrol nodes, issue codes, decide, recall
 #[derive(Debug, Args)]
@@ -35,6 +41,14 @@ enum Action {
     Recall(decisions::RecallArguments),
     Tube(site::tube::ShowArguments),
     Box(site::transport::ShowArguments),
+    Seed(seed::Arguments),
+    Resident(links::ResidentArguments),
+    Links(links::Arguments),
+    Channel(channel::Arguments),
+    Audit(audit::Arguments),
+    Key(key::Arguments),
+    Policy(key::PolicyArguments),
+    Root(root::Arguments),
 }
 
 impl Arguments {
@@ -52,6 +66,14 @@ impl Arguments {
             Action::Recall(arguments) => arguments.run(out),
             Action::Tube(arguments) => arguments.run(out),
             Action::Box(arguments) => arguments.run(out),
+            Action::Seed(arguments) => arguments.run(out),
+            Action::Resident(arguments) => arguments.run(out),
+            Action::Links(arguments) => arguments.run(out),
+            Action::Channel(arguments) => arguments.run(out),
+            Action::Audit(arguments) => arguments.run(out),
+            Action::Key(arguments) => arguments.run(out),
+            Action::Policy(arguments) => arguments.run(out),
+            Action::Root(arguments) => arguments.run(out),
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::Outcome;
 mod city;
 mod figures;
 mod heal;
+mod issue;
+mod lists;
 mod register;
 mod scan;
 mod site;
@@ -34,6 +36,8 @@ enum Job {
     Register(register::Arguments),
     Heal(heal::Arguments),
     Site(site::Arguments),
+    Issue(issue::Arguments),
+    Lists(lists::Arguments),
     #[command(hide = true)]
     HealNode(heal::NodeArguments),
     #[command(hide = true)]
@@ -48,6 +52,8 @@ impl Arguments {
             Job::Register(arguments) => arguments.run(out),
             Job::Heal(arguments) => arguments.run(out),
             Job::Site(arguments) => arguments.run(out),
+            Job::Issue(arguments) => arguments.run(out),
+            Job::Lists(arguments) => arguments.run(out),
             Job::HealNode(arguments) => arguments.run(out),
             Job::SiteNode(arguments) => arguments.run(out),
         }
