@@ -141,11 +141,11 @@ fn whoever_has_a_valid_code_gets_the_same_until_it_is_renewed_or_lost() {
 #[test]
 fn a_photograph_is_decided_by_a_person_and_every_look_is_on_record() {
     let city = Authority::start(None);
-    let (child, mother) = (city.register(&passport("E1000001", "2015-01-01")), city.register(&passport("E1000002", "1985-01-01")));
-    let apply = |relative: &Value, photo: &str| {
-        json!({ "applicant": mother, "relative": relative, "relation": "child", "photo": photo })
-    };
-    let (status, adult) = city.post("/relatives", &apply(&city.register(&passport("E1000003", "1985-02-02")), "/9j/4A=="));
+    let (child, mother) =
+        (city.register(&passport("E1000001", "2015-01-01")), city.register(&passport("E1000002", "1985-01-01")));
+    let apply = |relative: &Value, photo: &str| json!({ "applicant": mother, "relative": relative, "relation": "child", "photo": photo });
+    let (status, adult) =
+        city.post("/relatives", &apply(&city.register(&passport("E1000003", "1985-02-02")), "/9j/4A=="));
     assert_eq!((status, adult["routes"].as_array().unwrap().len()), (422, 3), "{adult}");
     assert_eq!(city.post("/relatives", &apply(&child, "AAAA")).0, 422, "not a photograph");
     let link = city.good("/relatives", &apply(&child, "/9j/4A=="))["link"].as_str().unwrap().to_owned();
@@ -156,7 +156,20 @@ fn a_photograph_is_decided_by_a_person_and_every_look_is_on_record() {
 
     let photo = city.folder.path().join("photo").to_str().unwrap().to_owned();
     let data = city.data();
-    done(&["authority", "links", "photo", &link, "--who", "zhang", "--why", "decide", "--out", &photo, "--data", &data]);
+    done(&[
+        "authority",
+        "links",
+        "photo",
+        &link,
+        "--who",
+        "zhang",
+        "--why",
+        "decide",
+        "--out",
+        &photo,
+        "--data",
+        &data,
+    ]);
     assert_eq!(std::fs::read(&photo).unwrap(), [0xff, 0xd8, 0xff, 0xe0]);
     city.tool(&["authority", "links", "approve", &link, "--operator", "zhang"]);
     let issued = city.good(&code, &by_mother);
@@ -237,7 +250,8 @@ fn keys_rotate_without_a_code_dying_and_a_withdrawn_key_takes_its_codes_along() 
     let rotated = with_stick(&["authority", "key", "rotate", "--lead-s", "0", "--root", &stick, "--json"]);
     let new = serde_json::from_str::<Value>(&rotated).unwrap()["kid"].as_str().unwrap().to_owned();
     let listed = done(&["authority", "key", "list", "--json", "--data", &data]);
-    let old = listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|key| key["kid"] != new.as_str());
+    let old =
+        listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|key| key["kid"] != new.as_str());
     let old = old.unwrap()["kid"].as_str().unwrap().to_owned();
     let again = city.good("/codes", &static_code(&person));
     assert_eq!(again["text"], before["text"], "rotation kills nothing");

@@ -39,7 +39,9 @@ pub enum KeysError {
     #[error("no issuing key begins with {0}: see `swabmesh authority key list`")]
     Unknown(String),
     /// Nothing would sign.
-    #[error("no other key is in force now: run `swabmesh authority key rotate --lead-s 0` first, so that people can get new codes")]
+    #[error(
+        "no other key is in force now: run `swabmesh authority key rotate --lead-s 0` first, so that people can get new codes"
+    )]
     Last,
 }
 
@@ -110,7 +112,8 @@ pub fn id(kid: &KeyId) -> String {
 pub fn withdraw(home: &Home, root: &SigningKey, public: &VerifyingKey, now_s: u64) -> Result<(), KeysError> {
     let (list, _) = signed(home)?;
     let others = list.keys().iter().filter(|key| key.public != *public);
-    if !others.clone().any(|key| key.purpose == Purpose::Codes && key.status == KeyStatus::Active && key.covers(now_s)) {
+    if !others.clone().any(|key| key.purpose == Purpose::Codes && key.status == KeyStatus::Active && key.covers(now_s))
+    {
         return Err(KeysError::Last);
     }
     let status = |key: &IssuerKey| if key.public == *public { KeyStatus::Withdrawn } else { key.status };

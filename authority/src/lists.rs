@@ -109,7 +109,10 @@ async fn token(State(office): State<Office>, Named(number): Named<u32>) -> Resul
     let list = list.ok_or_else(|| {
         Problem::not_found(format!("there is no status list {number}"), "Ask for one that /api/v1/status-lists names.")
     })?;
-    let bytes = office.tokens.of(number, &list).ok_or_else(|| Problem::from(swabmesh_protocol::command::Refusal::NoIssuerKey))?;
+    let bytes = office
+        .tokens
+        .of(number, &list)
+        .ok_or_else(|| Problem::from(swabmesh_protocol::command::Refusal::NoIssuerKey))?;
     let headers = [
         (header::CONTENT_TYPE, "application/statuslist+cwt".to_owned()),
         (header::CACHE_CONTROL, format!("public, max-age={TTL_S}")),

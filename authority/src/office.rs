@@ -19,9 +19,9 @@ use swabmesh_protocol::command::Refusal;
 
 use crate::audit::{Audit, AuditError};
 use crate::channels::{Channels, Turned};
+use crate::issuing::NotIssued;
 use crate::issuing::answers::Answers;
 use crate::issuing::counter::Counter;
-use crate::issuing::NotIssued;
 use crate::lists::Tokens;
 use crate::registry::{Registry, RegistryError, RegistryOpenError};
 use crate::relatives::{Links, Register};
@@ -124,7 +124,8 @@ impl Office {
     /// A [`Problem`] with status 401 or 429.
     pub fn channel(&self, headers: &HeaderMap, count: u32) -> Result<String, Problem> {
         let shown = headers.get(axum::http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let credential = shown.and_then(|shown| shown.split_once(' ')).filter(|(way, _)| way.eq_ignore_ascii_case("bearer"));
+        let credential =
+            shown.and_then(|shown| shown.split_once(' ')).filter(|(way, _)| way.eq_ignore_ascii_case("bearer"));
         let credential = credential.map_or("", |(_, credential)| credential.trim());
         self.channels.admit(credential, count, clock::wall().seconds()).map_err(|turned| match turned {
             Turned::Stranger => Problem::new(
@@ -152,14 +153,13 @@ impl Office {
             let _ = writeln!(out, "swabmesh_orders_total{{outcome=\"{outcome}\"}} {}", count.load(Relaxed));
         }
         let _ = writeln!(out, "# HELP swabmesh_orders_waiting Orders for codes in the queue.");
-        let _ = writeln!(out, "# TYPE swabmesh_orders_waiting gauge\nswabmesh_orders_waiting {}", self.counter.waiting());
+        let _ =
+            writeln!(out, "# TYPE swabmesh_orders_waiting gauge\nswabmesh_orders_waiting {}", self.counter.waiting());
         let _ = writeln!(out, "# HELP swabmesh_channel_requests_total Requests of each channel, by what came of them.");
         let _ = writeln!(out, "# TYPE swabmesh_channel_requests_total counter");
         for (channel, outcome, count) in self.channels.tally() {
-            let _ = writeln!(
-                out,
-                "swabmesh_channel_requests_total{{channel=\"{channel}\",outcome=\"{outcome}\"}} {count}"
-            );
+            let _ =
+                writeln!(out, "swabmesh_channel_requests_total{{channel=\"{channel}\",outcome=\"{outcome}\"}} {count}");
         }
         let head = self.residents.audit().head();
         let _ = writeln!(out, "# HELP swabmesh_audit_lines Looks at personal details on record.");
@@ -245,7 +245,9 @@ impl From<ResidentError> for ProblemOf {
     fn from(error: ResidentError) -> Self {
         match error {
             ResidentError::Document(error) => Self(error.into()),
-            ResidentError::Unnamed => Self(Problem::malformed(error.to_string(), "Send `person`, or `type` and `number`.")),
+            ResidentError::Unnamed => {
+                Self(Problem::malformed(error.to_string(), "Send `person`, or `type` and `number`."))
+            }
             ResidentError::Unknown => Self(unknown()),
             ResidentError::Registry(error) => error.into(),
             ResidentError::Vault(error) => Self(Problem::internal(&error)),

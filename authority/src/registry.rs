@@ -266,7 +266,10 @@ mod tests {
     async fn what_was_changed_is_there_after_a_restart_and_after_the_index_is_lost() {
         let dir = tempfile::tempdir().unwrap();
         let registry = Registry::open(dir.path(), 1).unwrap();
-        registry.change(vec![Row::put(Rows::Links, [1; 8], &7_u8), Row::put(Rows::Links, [2; 8], &8_u8)]).await.unwrap();
+        registry
+            .change(vec![Row::put(Rows::Links, [1; 8], &7_u8), Row::put(Rows::Links, [2; 8], &8_u8)])
+            .await
+            .unwrap();
         registry.change(vec![Row::remove(Rows::Links, [2; 8])]).await.unwrap();
         assert_eq!(registry.get::<u8>(Rows::Links, &[1; 8]).unwrap(), Some(7));
         registry.close().unwrap();

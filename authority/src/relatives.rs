@@ -24,8 +24,8 @@ use crate::registry::{Registry, RegistryError, Row, Rows};
 use crate::residents::vault::{Vault, VaultError};
 use crate::residents::{ResidentError, Residents};
 
-pub mod http;
 mod household;
+pub mod http;
 
 pub use household::{HouseholdError, Register};
 
@@ -38,7 +38,11 @@ pub const PHOTO_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Number of a link: random, so that it tells nothing of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(transparent)]
-pub struct LinkId(#[n(0)] #[cbor(with = "minicbor::bytes")] pub [u8; 8]);
+pub struct LinkId(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub [u8; 8],
+);
 
 impl std::fmt::Display for LinkId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -216,7 +220,13 @@ pub struct Links {
 impl Links {
     /// The links in a registry; evidence lies in a directory.
     #[must_use]
-    pub fn new(registry: Registry, residents: Residents, vault: Arc<Vault>, evidence: PathBuf, register: Register) -> Self {
+    pub fn new(
+        registry: Registry,
+        residents: Residents,
+        vault: Arc<Vault>,
+        evidence: PathBuf,
+        register: Register,
+    ) -> Self {
         Self { registry, residents, vault, evidence, register, writing: tokio::sync::Mutex::new(()) }
     }
 
@@ -240,7 +250,8 @@ impl Links {
         if held.len() >= LINKS_MAX {
             return Err(LinkError::TooMany);
         }
-        let standing = |link: &&Link| link.relative == relative && matches!(link.state, State::Applied | State::Approved);
+        let standing =
+            |link: &&Link| link.relative == relative && matches!(link.state, State::Applied | State::Approved);
         if let Some(link) = held.iter().find(standing) {
             return Err(LinkError::Exists(link.link));
         }
@@ -253,7 +264,8 @@ impl Links {
             }
             None => {
                 let why = "an applicant asks the electronic register";
-                let (one, other) = (self.residents.look(guardian, "register", why)?, self.residents.look(relative, "register", why)?);
+                let (one, other) =
+                    (self.residents.look(guardian, "register", why)?, self.residents.look(relative, "register", why)?);
                 let (state, reason) = match self.register.are_related(&one, &other).await? {
                     true => (State::Approved, "in the electronic register"),
                     false => (State::Refused, "not in one household of the electronic register"),
@@ -262,7 +274,8 @@ impl Links {
             }
         };
         let since = clock::wall();
-        let link = Link { link, guardian, relative, relation, unable_to_apply, evidence, state, since, decided_by, reason };
+        let link =
+            Link { link, guardian, relative, relation, unable_to_apply, evidence, state, since, decided_by, reason };
         self.registry.change(rows(&link)).await?;
         Ok(link)
     }

@@ -182,9 +182,10 @@ impl Residents {
     /// [`ResidentError`].
     pub fn age_category(&self, person: Person, at: Wall, why: &str) -> Result<Option<AgeCategory>, ResidentError> {
         let details = self.look(person, "the rule of age", why)?;
-        let born = details.born.as_ref().and_then(|born| {
-            Date::parse(born.expose(), format_description!("[year]-[month]-[day]")).ok()
-        });
+        let born = details
+            .born
+            .as_ref()
+            .and_then(|born| Date::parse(born.expose(), format_description!("[year]-[month]-[day]")).ok());
         Ok(born.map(|born| category_on(born, day_in_shanghai(at))))
     }
 
@@ -230,7 +231,13 @@ mod tests {
 
     fn entry(document: u8, number: &str) -> DocumentEntry {
         let text = |text: &str| Some(text.to_owned());
-        DocumentEntry { document, number: text(number), name: text("张三"), phone: text("13800000000"), ..Default::default() }
+        DocumentEntry {
+            document,
+            number: text(number),
+            name: text("张三"),
+            phone: text("13800000000"),
+            ..Default::default()
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -53,7 +53,9 @@ pub enum RootError {
     #[error("this is the root key of another authority: name the right file with --root")]
     Other,
     /// Too short.
-    #[error("a passphrase has at least {PASSPHRASE_CHARS_MIN} characters: whoever finds the stick can try as long as they like")]
+    #[error(
+        "a passphrase has at least {PASSPHRASE_CHARS_MIN} characters: whoever finds the stick can try as long as they like"
+    )]
     Short,
     /// The system.
     #[error(transparent)]
@@ -92,7 +94,8 @@ pub fn lock(root: &SigningKey, passphrase: &str, path: &Path) -> Result<(), Root
     let (salt, nonce) = (draw::<16>()?, draw::<24>()?);
     let public = root.verifying_key();
     let payload = Payload { msg: root.as_bytes(), aad: public.as_bytes() };
-    let sealed = cipher(passphrase, &salt)?.encrypt(&XNonce::from(nonce), payload).map_err(|_| RootError::Passphrase)?;
+    let sealed =
+        cipher(passphrase, &salt)?.encrypt(&XNonce::from(nonce), payload).map_err(|_| RootError::Passphrase)?;
     let locked = Locked {
         format: FORMAT.to_owned(),
         public: hex(public.as_bytes()),

@@ -97,7 +97,8 @@ impl Answers {
     /// # Errors
     /// [`RegistryError`].
     pub fn new(registry: Registry) -> Result<Self, RegistryError> {
-        let last = registry.last(Rows::Ring)?.and_then(|(place, _)| place.first_chunk().map(|at| u64::from_be_bytes(*at)));
+        let last =
+            registry.last(Rows::Ring)?.and_then(|(place, _)| place.first_chunk().map(|at| u64::from_be_bytes(*at)));
         let next = Mutex::new(last.map_or(0, |last| last + 1));
         Ok(Self { registry, under_way: Mutex::default(), next })
     }
@@ -108,7 +109,8 @@ impl Answers {
     /// [`RegistryError`].
     pub fn take(&self, channel: &str, key: &str, request: &[&[u8]], now_s: u64) -> Result<Known, RegistryError> {
         let hash: [u8; 32] = Sha256::new().chain_update(channel).chain_update([0]).chain_update(key).finalize().into();
-        let request: [u8; 32] = request.iter().fold(Sha256::new(), |sum, part| sum.chain_update(part)).finalize().into();
+        let request: [u8; 32] =
+            request.iter().fold(Sha256::new(), |sum, part| sum.chain_update(part)).finalize().into();
         if !self.lock().insert(hash) {
             return Ok(Known::UnderWay);
         }

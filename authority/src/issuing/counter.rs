@@ -258,7 +258,9 @@ impl Desk {
         let orders = batch.iter().map(command).collect();
         let results = match self.shell.node().command(Command::IssueMany(orders)).await {
             Ok(Reply::IssuedMany(codes)) => self.shelve(&batch, codes).await,
-            Ok(Reply::Verdict(_) | Reply::Done { .. } | Reply::Issued { .. }) => vec![Err(NotIssued::Registry); batch.len()],
+            Ok(Reply::Verdict(_) | Reply::Done { .. } | Reply::Issued { .. }) => {
+                vec![Err(NotIssued::Registry); batch.len()]
+            }
             Err(refusal) => vec![Err(NotIssued::Refused(refusal)); batch.len()],
         };
         for ((order, _), result) in batch.iter().zip(results) {

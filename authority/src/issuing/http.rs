@@ -151,10 +151,15 @@ async fn order(office: &Office, asked: AskForCode) -> Result<Order, ProblemOf> {
         }
         IssuedKind::Live => {
             let device = device.ok_or_else(|| {
-                Problem::malformed("a live credential needs the phone's public key", "Send `device`: 64 hexadecimal digits.")
+                Problem::malformed(
+                    "a live credential needs the phone's public key",
+                    "Send `device`: 64 hexadecimal digits.",
+                )
             })?;
             let device = unhex(&device);
-            OfKind::Live { device: device.map_err(|error| Problem::malformed(error.to_string(), "Send the phone's key."))? }
+            OfKind::Live {
+                device: device.map_err(|error| Problem::malformed(error.to_string(), "Send the phone's key."))?,
+            }
         }
         IssuedKind::Paper => paper(office, person).await?,
     };
@@ -164,7 +169,8 @@ async fn order(office: &Office, asked: AskForCode) -> Result<Order, ProblemOf> {
 /// A paper code says why its holder has one.
 async fn paper(office: &Office, person: Person) -> Result<OfKind, ProblemOf> {
     let residents = office.residents.clone();
-    let age = move || residents.age_category(person, clock::wall(), "a paper code says minor, elder or unable to apply");
+    let age =
+        move || residents.age_category(person, clock::wall(), "a paper code says minor, elder or unable to apply");
     let age = tokio::task::spawn_blocking(age).await.map_err(|panicked| Problem::internal(&panicked))??;
     let category = match age {
         Some(AgeCategory::Minor) => Category::Minor,
@@ -239,4 +245,3 @@ pub(crate) async fn revoke(office: &Office, person: Person, kind: Kind, reason: 
         Err(refusal) => Err(Problem::from(refusal).into()),
     }
 }
-

@@ -4,10 +4,10 @@
 //! before dies, as with every renewal.
 
 use minicbor::{Decode, Encode};
+use swabmesh_protocol::cbor::Order as KeyOrder;
 use swabmesh_protocol::code::OfKind;
 use swabmesh_protocol::code::text;
 use swabmesh_protocol::cose::Sign1;
-use swabmesh_protocol::cbor::Order as KeyOrder;
 use swabmesh_protocol::id::{CodeId, Person};
 use swabmesh_protocol::project;
 use swabmesh_protocol::time::Wall;

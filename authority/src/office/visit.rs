@@ -125,13 +125,7 @@ fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Byte
 }
 
 /// Takes a key, or gives the answer it had.
-async fn take(
-    office: &Office,
-    channel: String,
-    key: String,
-    path: String,
-    body: Bytes,
-) -> Result<Slot<'_>, Response> {
+async fn take(office: &Office, channel: String, key: String, path: String, body: Bytes) -> Result<Slot<'_>, Response> {
     let answers = Arc::clone(&office.answers);
     let now_s = clock::wall().seconds();
     let known = move || answers.take(&channel, &key, &[path.as_bytes(), b"\0", &body], now_s);

@@ -126,21 +126,32 @@ impl From<LinkError> for ProblemOf {
     fn from(error: LinkError) -> Self {
         let (text, wrong) = (error.to_string(), StatusCode::UNPROCESSABLE_ENTITY);
         Self(match error {
-            LinkError::Unknown | LinkError::Gone => Problem::not_found(text, "Look at the links of the applicant again."),
+            LinkError::Unknown | LinkError::Gone => {
+                Problem::not_found(text, "Look at the links of the applicant again.")
+            }
             LinkError::Self_ => Problem::malformed(text, "Name two people."),
-            LinkError::TooMany => Problem::new(StatusCode::CONFLICT, "too-many-links", text, "End a link that is not needed."),
-            LinkError::Exists(link) => Problem::new(StatusCode::CONFLICT, "linked", text, format!("Go on with link {link}.")),
+            LinkError::TooMany => {
+                Problem::new(StatusCode::CONFLICT, "too-many-links", text, "End a link that is not needed.")
+            }
+            LinkError::Exists(link) => {
+                Problem::new(StatusCode::CONFLICT, "linked", text, format!("Go on with link {link}."))
+            }
             LinkError::NotEligible => open_routes(wrong, "not-eligible", &text),
             LinkError::State(State::Applied) => {
                 Problem::new(StatusCode::CONFLICT, "not-decided", text, "Wait until the authority has decided.")
             }
             LinkError::State(State::Refused | State::Ended) => open_routes(StatusCode::CONFLICT, "not-related", &text),
-            LinkError::State(State::Approved) => Problem::new(StatusCode::CONFLICT, "decided", text, "End the link instead."),
+            LinkError::State(State::Approved) => {
+                Problem::new(StatusCode::CONFLICT, "decided", text, "End the link instead.")
+            }
             LinkError::Photo => Problem::malformed(text, "Send a smaller photograph."),
             LinkError::Register(HouseholdError::None) => Problem::new(wrong, "no-register", text, "Send `photo`."),
-            LinkError::Register(HouseholdError::Silent) => {
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "register-silent", text, "Try again later, or send `photo`.")
-            }
+            LinkError::Register(HouseholdError::Silent) => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "register-silent",
+                text,
+                "Try again later, or send `photo`.",
+            ),
             LinkError::Resident(error) => return error.into(),
             LinkError::Registry(error) => return error.into(),
             LinkError::Write(error) => Problem::internal(&error),
@@ -179,7 +190,9 @@ async fn apply(Shared(office): Shared<Office>, headers: HeaderMap, body: Result<
         let Apply { applicant, relative, relation, unable_to_apply, photo } = asked;
         let (guardian, relative) = (whose(&inside.shell, &applicant)?, whose(&inside.shell, &relative)?);
         if relation.trim().is_empty() || relation.chars().nth(WORDS_CHARS_MAX).is_some() {
-            return Err(Problem::malformed("the relation is missing or too long", "Send `relation`, such as child.").into());
+            return Err(
+                Problem::malformed("the relation is missing or too long", "Send `relation`, such as child.").into()
+            );
         }
         let photo = photo.map(|photo| BASE64.decode(photo.as_bytes())).transpose();
         let photo = photo.map_err(|_| Problem::malformed("the photograph is not base64", "Send it in base64."))?;
@@ -261,7 +274,12 @@ async fn results(
     visit.answer(&office, &headers, body, work).await
 }
 
-async fn results_of(office: &Office, link: LinkId, channel: String, asked: ByApplicant) -> Result<RelativesResults, ProblemOf> {
+async fn results_of(
+    office: &Office,
+    link: LinkId,
+    channel: String,
+    asked: ByApplicant,
+) -> Result<RelativesResults, ProblemOf> {
     let link = approved(office, link, &asked.applicant).await?;
     let residents = office.residents.clone();
     let (who, why) = (format!("{} through {channel}", link.guardian), format!("link {}", link.link));

@@ -126,7 +126,9 @@ async fn look(
     let residents = office.residents.clone();
     let details = tokio::task::spawn_blocking(move || residents.look(person, &who, &why));
     let details = details.await.map_err(|panicked| Problem::internal(&panicked))??;
-    let text = |text: &Option<swabmesh_protocol::sensitive::Sensitive<String>>| text.as_ref().map(|text| text.expose().clone());
+    let text = |text: &Option<swabmesh_protocol::sensitive::Sensitive<String>>| {
+        text.as_ref().map(|text| text.expose().clone())
+    };
     Ok(Json(InTheClear {
         name: details.name.expose().clone(),
         document: details.document.number(),

@@ -23,7 +23,9 @@ pub enum VaultError {
     #[error("the details do not have their form: {0}")]
     Form(#[from] SealError),
     /// Another key, another person, or changed bytes.
-    #[error("these details do not open with this authority's registry key: bring secrets/registry.key back from the backup")]
+    #[error(
+        "these details do not open with this authority's registry key: bring secrets/registry.key back from the backup"
+    )]
     Closed,
     /// The system gives no randomness.
     #[error(transparent)]

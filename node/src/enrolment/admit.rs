@@ -46,13 +46,7 @@ pub fn admit(home: &Home, request: &str, days: u32, now_s: u64) -> Result<Admitt
 ///
 /// # Errors
 /// As [`admit`].
-pub fn admit_by(
-    home: &Home,
-    root: &SigningKey,
-    request: &str,
-    days: u32,
-    now_s: u64,
-) -> Result<Admitted, EnrolError> {
+pub fn admit_by(home: &Home, root: &SigningKey, request: &str, days: u32, now_s: u64) -> Result<Admitted, EnrolError> {
     let config = home.config([])?;
     if config.role != Role::Authority {
         return Err(EnrolError::NotTheAuthority { role: config.role });

@@ -119,7 +119,8 @@ fn list(out: &mut dyn Write, at: &At) -> anyhow::Result<Outcome> {
     for channel in channels::read(&at.file()?)? {
         let before = channel.before.map(|before| before.until).filter(|until| *until > clock::now_s());
         if at.json {
-            let line = json!({ "channel": channel.name, "quota_per_s": channel.quota_per_s, "secret_before_until": before });
+            let line =
+                json!({ "channel": channel.name, "quota_per_s": channel.quota_per_s, "secret_before_until": before });
             writeln!(out, "{line}")?;
         } else {
             let before = before.map_or(String::new(), |until| {

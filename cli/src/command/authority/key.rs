@@ -139,7 +139,9 @@ fn list(out: &mut dyn Write, connection: &Connection) -> anyhow::Result<Outcome>
         } else {
             let status = serde_json::to_value(key.status)?;
             let until = if key.until_s == u64::MAX { "open end".to_owned() } else { clock::shanghai(key.until_s) };
-            let codes = codes.map_or("the authority does not run: codes not counted".to_owned(), |codes| format!("{codes} valid codes"));
+            let codes = codes.map_or("the authority does not run: codes not counted".to_owned(), |codes| {
+                format!("{codes} valid codes")
+            });
             let status = status.as_str().unwrap_or_default();
             writeln!(out, "{}  {status:<9} {} to {until}  {codes}", id(&key.kid), clock::shanghai(key.from_s))?;
         }
@@ -155,7 +157,12 @@ impl Rotate {
         if self.connection.json {
             writeln!(out, "{}", json!(new))?;
         } else {
-            writeln!(out, "key {} signs from {} on; codes of the keys before stay valid", id(&new.kid), clock::shanghai(new.from_s))?;
+            writeln!(
+                out,
+                "key {} signs from {} on; codes of the keys before stay valid",
+                id(&new.kid),
+                clock::shanghai(new.from_s)
+            )?;
         }
         Ok(Outcome::Done)
     }
@@ -173,9 +180,16 @@ impl Withdraw {
             writeln!(out, "{}", json!({ "kid": id(&key.kid), "valid_codes": codes, "withdrawn": self.yes }))?;
             return Ok(Outcome::Done);
         }
-        let codes = codes.map_or("codes that nobody has counted, because the authority does not run".to_owned(), |codes| format!("{codes} valid codes"));
+        let codes = codes
+            .map_or("codes that nobody has counted, because the authority does not run".to_owned(), |codes| {
+                format!("{codes} valid codes")
+            });
         if self.yes {
-            writeln!(out, "key {} is withdrawn, and with it {codes}: their holders get new ones by asking again", id(&key.kid))?;
+            writeln!(
+                out,
+                "key {} is withdrawn, and with it {codes}: their holders get new ones by asking again",
+                id(&key.kid)
+            )?;
         } else {
             writeln!(out, "withdrawing key {} kills {codes}\n  → once more with --yes does it", id(&key.kid))?;
         }
@@ -192,13 +206,18 @@ impl PolicyArguments {
             }
             PolicyAction::Publish(PublishPolicy { file, root, connection }) => {
                 let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-                let policy: Policy = serde_json::from_str(&text).with_context(|| format!("{} is not a policy", file.display()))?;
+                let policy: Policy =
+                    serde_json::from_str(&text).with_context(|| format!("{} is not a policy", file.display()))?;
                 let home = connection.home();
                 let policy = keys::publish_policy(&home, &root.open(&home)?, &policy)?;
                 if connection.json {
                     writeln!(out, "{}", json!(policy))?;
                 } else {
-                    writeln!(out, "policy version {} is signed; a running authority publishes it within seconds", policy.version)?;
+                    writeln!(
+                        out,
+                        "policy version {} is signed; a running authority publishes it within seconds",
+                        policy.version
+                    )?;
                 }
             }
         }

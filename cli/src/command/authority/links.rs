@@ -103,7 +103,9 @@ impl ResidentArguments {
         let path = format!("/residents/{}?who={who}&why={why}", self.person);
         self.connection.open()?.show(&path, out, |details| {
             let fields = details.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-            let lines = fields.map(|(name, value)| format!("{name:<8} {}\n", value.as_str().map_or(value.to_string(), str::to_owned)));
+            let lines = fields.map(|(name, value)| {
+                format!("{name:<8} {}\n", value.as_str().map_or(value.to_string(), str::to_owned))
+            });
             Ok(lines.collect())
         })?;
         Ok(Outcome::Done)
@@ -134,7 +136,8 @@ impl Decision {
     fn send(self, action: &str, out: &mut dyn Write) -> anyhow::Result<()> {
         let Self { link, operator, reason, connection } = self;
         let client = connection.open()?;
-        let answer: Value = client.post(&format!("/links/{}/{action}", segment(&link)), &Decide { operator, reason })?;
+        let answer: Value =
+            client.post(&format!("/links/{}/{action}", segment(&link)), &Decide { operator, reason })?;
         client.print(&answer, out, |link| Ok(line(link)))
     }
 }
@@ -149,7 +152,12 @@ fn line(link: &Value) -> String {
     let since = at_ms(link.get("since").and_then(Value::as_u64).unwrap_or_default());
     format!(
         "{}  {:<8} {since}  {} of {}, evidence: {} {}\n",
-        text("link"), text("state"), text("relation"), text("guardian"), text("evidence"), text("reason")
+        text("link"),
+        text("state"),
+        text("relation"),
+        text("guardian"),
+        text("evidence"),
+        text("reason")
     )
 }
 

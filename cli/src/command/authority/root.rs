@@ -87,7 +87,11 @@ impl Arguments {
         if take_away {
             let path = home.keys().root_path();
             std::fs::remove_file(&path).with_context(|| format!("{} cannot be deleted", path.display()))?;
-            writeln!(out, "  → {} is deleted: without a stick nobody is admitted and no key is rotated", path.display())?;
+            writeln!(
+                out,
+                "  → {} is deleted: without a stick nobody is admitted and no key is rotated",
+                path.display()
+            )?;
         } else {
             writeln!(out, "  → make a second stick, then once more with --take-away")?;
         }

@@ -50,10 +50,19 @@ impl Arguments {
         }
         let seconds = begun.elapsed().as_secs_f64();
         if client.json {
-            writeln!(out, "{}", json!({ "residents": self.residents, "seed": self.seed, "seconds": seconds, "first": example }))?;
+            writeln!(
+                out,
+                "{}",
+                json!({ "residents": self.residents, "seed": self.seed, "seconds": seconds, "first": example })
+            )?;
         } else {
             writeln!(out, "\r{} invented residents are registered ({seconds:.1} s)", self.residents)?;
-            writeln!(out, "  the first: {} {}", example["name"].as_str().unwrap_or(""), example["person"].as_str().unwrap_or(""))?;
+            writeln!(
+                out,
+                "  the first: {} {}",
+                example["name"].as_str().unwrap_or(""),
+                example["person"].as_str().unwrap_or("")
+            )?;
         }
         Ok(Outcome::Done)
     }

@@ -71,7 +71,12 @@ impl Arguments {
         };
         let data = dir.path().join("city");
         let home = Home::at(&data);
-        found(&home, &Config::new(Role::Authority, Text::new("city")?, Lane::CITY), &Policy::default(), clock::now_s())?;
+        found(
+            &home,
+            &Config::new(Role::Authority, Text::new("city")?, Lane::CITY),
+            &Policy::default(),
+            clock::now_s(),
+        )?;
         durable::make_directory(&place(&home))?;
         let credential = channels::add(&place(&home).join("channels.json"), "app", 10_000_000)?;
         let (_authority, address) = start(&data)?;
@@ -132,7 +137,16 @@ impl Seen {
 
 fn start(data: &Path) -> anyhow::Result<(Authority, SocketAddr)> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["authority", "run", "--http-listen", "127.0.0.1:0", "--no-mdns", "--listen", "127.0.0.1:0", "--data"]);
+    command.args([
+        "authority",
+        "run",
+        "--http-listen",
+        "127.0.0.1:0",
+        "--no-mdns",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+    ]);
     let child = command.arg(data).stdout(Stdio::null()).stderr(Stdio::null()).env("RUST_LOG", "error").spawn()?;
     let authority = Authority(child);
     let begun = Instant::now();

@@ -51,7 +51,8 @@ pub(super) fn order(resident: &Value) -> Vec<u8> {
 
 /// The body of many orders.
 pub(super) fn batch(residents: &[Value]) -> Vec<u8> {
-    let orders: Vec<Value> = residents.iter().map(|resident| json!({ "resident": resident, "kind": "static" })).collect();
+    let orders: Vec<Value> =
+        residents.iter().map(|resident| json!({ "resident": resident, "kind": "static" })).collect();
     json!({ "orders": orders }).to_string().into_bytes()
 }
 
