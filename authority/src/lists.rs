@@ -10,15 +10,20 @@ use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use swabmesh_node::clock;
 use swabmesh_node::http::body::Named;
 use swabmesh_node::http::problem::Problem;
+use swabmesh_node::keys::{KeyError, Keys};
+use swabmesh_protocol::command::Refusal;
 use swabmesh_protocol::cose::Algorithm;
+use swabmesh_protocol::issuing::signer;
+use swabmesh_protocol::replica::Replica;
 use swabmesh_protocol::status::token::StatusToken;
 use swabmesh_protocol::status::{StatusList, StatusLists};
 use swabmesh_protocol::time::Wall;
+use swabmesh_protocol::trust::TrustList;
 
 use crate::office::{Office, ProblemOf};
 
@@ -31,8 +36,16 @@ const EXP_S: u64 = 86_400;
 /// Signed tokens, made when they are asked for and kept until the list changes.
 #[derive(Debug)]
 pub struct Tokens {
-    keys: Vec<SigningKey>,
-    made: Mutex<BTreeMap<u32, (u64, Arc<[u8]>)>>,
+    keys: Keys,
+    made: Mutex<BTreeMap<u32, (Made, Arc<[u8]>)>>,
+}
+
+/// What a token says, and who says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Made {
+    issued_at_s: u64,
+    revoked: u64,
+    signer: VerifyingKey,
 }
 
 /// One shard, as the index tells it.
@@ -53,28 +66,39 @@ pub struct Shard {
 }
 
 impl Tokens {
-    /// Tokens signed by the first of these keys.
+    /// Tokens signed by the issuing keys in a directory of secrets.
     #[must_use]
-    pub fn new(keys: Vec<SigningKey>) -> Self {
-        Self { keys, made: Mutex::default() }
+    pub const fn new(keys: Keys) -> Self {
+        Self { keys, made: Mutex::new(BTreeMap::new()) }
     }
 
     /// The token of a list as it is now; the same bytes until the authority says something new of the list.
-    #[must_use]
-    pub fn of(&self, number: u32, list: &StatusList) -> Option<Arc<[u8]>> {
-        let key = self.keys.first()?;
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+    ///
+    /// `None` when none of the keys is in force.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn of(
+        &self,
+        number: u32,
+        list: &StatusList,
+        (now_s, trust): (u64, &TrustList),
+    ) -> Result<Option<Arc<[u8]>>, KeyError> {
+        let keys = self.keys.issuers()?;
+        let Some(key) = signer(&keys, now_s, trust) else { return Ok(None) };
         let issued_at_s = list.issued_at_s();
-        if let Some((at, bytes)) = made.get(&number)
-            && *at == list.revoked_count().wrapping_add(issued_at_s << 20)
+        let says = Made { issued_at_s, revoked: list.revoked_count(), signer: key.verifying_key() };
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((said, bytes)) = made.get(&number)
+            && *said == says
         {
-            return Some(Arc::clone(bytes));
+            return Ok(Some(Arc::clone(bytes)));
         }
         let exp_s = Some(issued_at_s.saturating_add(EXP_S));
         let token = StatusToken { number, list: list.clone(), exp_s, ttl_s: Some(TTL_S) };
         let bytes: Arc<[u8]> = token.sign(key, Algorithm::default()).into();
-        made.insert(number, (list.revoked_count().wrapping_add(issued_at_s << 20), Arc::clone(&bytes)));
-        Some(bytes)
+        made.insert(number, (says, Arc::clone(&bytes)));
+        Ok(Some(bytes))
     }
 }
 
@@ -105,14 +129,19 @@ async fn index(State(office): State<Office>) -> Result<Json<Vec<Shard>>, Problem
 }
 
 async fn token(State(office): State<Office>, Named(number): Named<u32>) -> Result<impl IntoResponse, ProblemOf> {
-    let list = office.shell.look(move |replica| replica.knowledge().status.get(number).cloned()).await?;
+    let look = move |replica: &Replica| {
+        let knowledge = replica.knowledge();
+        (knowledge.status.get(number).cloned(), knowledge.trust.clone())
+    };
+    let (list, trust) = office.shell.look(look).await?;
     let list = list.ok_or_else(|| {
         Problem::not_found(format!("there is no status list {number}"), "Ask for one that /api/v1/status-lists names.")
     })?;
-    let bytes = office
-        .tokens
-        .of(number, &list)
-        .ok_or_else(|| Problem::from(swabmesh_protocol::command::Refusal::NoIssuerKey))?;
+    let tokens = Arc::clone(&office.tokens);
+    let made = tokio::task::spawn_blocking(move || tokens.of(number, &list, (clock::wall().seconds(), &trust)));
+    let made = made.await.map_err(|panicked| Problem::internal(&panicked))?;
+    let bytes = made.map_err(|error| Problem::internal(&error))?;
+    let bytes = bytes.ok_or_else(|| Problem::from(Refusal::NoIssuerKey))?;
     let headers = [
         (header::CONTENT_TYPE, "application/statuslist+cwt".to_owned()),
         (header::CACHE_CONTROL, format!("public, max-age={TTL_S}")),

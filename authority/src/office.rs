@@ -105,7 +105,7 @@ impl Office {
             counter,
             channels: Arc::new(Channels::at(place.join("channels.json"))),
             answers: Arc::new(Answers::new(registry)?),
-            tokens: Arc::new(Tokens::new(home.keys().issuers()?)),
+            tokens: Arc::new(Tokens::new(home.keys())),
             token: Token::new(&keys.token()?),
         })
     }
