@@ -40,7 +40,7 @@ pub enum KeysError {
     Unknown(String),
     /// Nothing would sign.
     #[error(
-        "no other key is in force now: run `swabmesh authority key rotate --lead-s 0` first, so that people can get new codes"
+        "no other key is in force now: run `swabmesh authority key rotate --lead-s 0` first, and this again ten seconds later, so that people can get new codes"
     )]
     Last,
 }
@@ -54,13 +54,17 @@ pub fn signed(home: &Home) -> Result<(TrustList, Policy), KeysError> {
     Ok((TrustList::open(&member.trust, &member.root)?, Policy::open(&member.policy, &member.root)?))
 }
 
-/// Draws a new issuing key, which signs from `from_s` on; those in force before sign until then.
+/// Seconds before a new key signs, at least: by then a running authority has published the list and taken the key up, twice over.
+pub const LEAD_S_MIN: u64 = 10;
+
+/// Draws a new issuing key, which signs from `lead_s` later on, at least [`LEAD_S_MIN`]; those in force before sign until then.
 ///
 /// A running authority publishes the list and takes the key up within seconds.
 ///
 /// # Errors
 /// [`KeysError`].
-pub fn rotate(home: &Home, root: &SigningKey, now_s: u64, from_s: u64) -> Result<IssuerKey, KeysError> {
+pub fn rotate(home: &Home, root: &SigningKey, now_s: u64, lead_s: u64) -> Result<IssuerKey, KeysError> {
+    let from_s = now_s.saturating_add(lead_s.max(LEAD_S_MIN));
     let (list, policy) = signed(home)?;
     let key = home.keys().make_issuer()?;
     let new = IssuerKey { from_s, ..IssuerKey::new(key.verifying_key()) };
@@ -75,7 +79,8 @@ fn rotated(keys: &[IssuerKey], new: IssuerKey, now_s: u64, policy: &Policy) -> V
     let next = |key: &IssuerKey| {
         let mut key = *key;
         if key.purpose == Purpose::Codes && key.status == KeyStatus::Active {
-            key.until_s = key.until_s.min(new.from_s);
+            // No second has two signers, so that it can be told which key signed what.
+            key.until_s = key.until_s.min(new.from_s.saturating_sub(1));
             if key.until_s < now_s {
                 key.status = KeyStatus::Retired;
             }
@@ -192,12 +197,12 @@ mod tests {
         let (_dir, home, root) = city();
         let now = clock::wall().seconds();
         let old = signed(&home).unwrap().0.keys()[0];
-        let new = rotate(&home, &root, now, now + 100).unwrap();
+        let new = rotate(&home, &root, now, 100).unwrap();
         let (list, _) = signed(&home).unwrap();
         assert_eq!((list.version(), list.keys().len()), (2, 2));
         let covers = |public, at| list.keys().iter().any(|key| key.public == public && key.covers(at));
-        assert!(covers(old.public, now) && covers(old.public, now + 100) && !covers(old.public, now + 101));
-        assert!(!covers(new.public, now) && covers(new.public, now + 100));
+        assert!(covers(old.public, now + 99) && !covers(old.public, now + 100));
+        assert!(!covers(new.public, now + 99) && covers(new.public, now + 100));
         assert_eq!(home.keys().issuers().unwrap().len(), 2);
     }
 
@@ -207,8 +212,9 @@ mod tests {
         let now = clock::wall().seconds();
         let old = signed(&home).unwrap().0.keys()[0];
         assert!(matches!(withdraw(&home, &root, &old.public, now), Err(KeysError::Last)));
-        rotate(&home, &root, now, now).unwrap();
-        withdraw(&home, &root, &old.public, now).unwrap();
+        rotate(&home, &root, now, 0).unwrap();
+        assert!(matches!(withdraw(&home, &root, &old.public, now), Err(KeysError::Last)), "the next does not sign yet");
+        withdraw(&home, &root, &old.public, now + LEAD_S_MIN).unwrap();
         let (list, _) = signed(&home).unwrap();
         assert_eq!(find(&list, &id(&old.kid)).unwrap().status, KeyStatus::Withdrawn);
     }
@@ -217,9 +223,9 @@ mod tests {
     fn a_key_leaves_the_list_when_its_last_code_has_expired() {
         let (_dir, home, root) = city();
         let now = clock::wall().seconds();
-        rotate(&home, &root, now, now).unwrap();
+        rotate(&home, &root, now, 0).unwrap();
         let later = now + 200 * DAY_S;
-        rotate(&home, &root, later, later).unwrap();
+        rotate(&home, &root, later, 0).unwrap();
         let (list, _) = signed(&home).unwrap();
         assert_eq!(list.keys().len(), 2, "{list:?}");
     }

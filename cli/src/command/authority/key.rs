@@ -45,7 +45,7 @@ struct List {
   swabmesh authority key rotate --lead-s 0 --root stick1/root --data city
 A site that has not synced for longer than the lead does not know the new key yet, and refuses its codes.")]
 struct Rotate {
-    /// Seconds until the new key signs
+    /// Seconds until the new key signs, at least ten
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     lead_s: u64,
     #[command(flatten)]
@@ -153,7 +153,7 @@ impl Rotate {
     fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         let home: Home = self.connection.home();
         let now_s = clock::now_s();
-        let new = keys::rotate(&home, &self.root.open(&home)?, now_s, now_s.saturating_add(self.lead_s))?;
+        let new = keys::rotate(&home, &self.root.open(&home)?, now_s, self.lead_s)?;
         if self.connection.json {
             writeln!(out, "{}", json!(new))?;
         } else {
