@@ -23,7 +23,7 @@ use swabmesh_protocol::policy::Policy;
 use swabmesh_protocol::text::Text;
 
 use self::load::{Load, Pace, Seen};
-use super::figures::{micros, per_second, percentile, rounded};
+use super::figures::{cpu_s_of, micros, per_second, percentile, rounded};
 use crate::client::Client;
 use crate::{Outcome, clock};
 
@@ -79,33 +79,44 @@ impl Arguments {
         )?;
         durable::make_directory(&place(&home))?;
         let credential = channels::add(&place(&home).join("channels.json"), "app", 10_000_000)?;
-        let (_authority, address) = start(&data)?;
+        let (authority, address) = start(&data)?;
+        let process = authority.0.id().to_string();
         let seeded = Instant::now();
         let people = seed(&data, self.residents)?;
         let seeded = seeded.elapsed();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let figures = runtime.block_on(self.measure(address, &credential, people))?;
+        let figures = runtime.block_on(self.measure((address, &process), &credential, people))?;
         let mut figures = figures;
         figures["residents_registered_per_s"] = json!(per_second(self.residents, seeded));
         super::print(out, self.json, &figures)
     }
 
-    async fn measure(&self, address: SocketAddr, credential: &str, people: Vec<Value>) -> anyhow::Result<Value> {
+    async fn measure(
+        &self,
+        (address, process): (SocketAddr, &str),
+        credential: &str,
+        people: Vec<Value>,
+    ) -> anyhow::Result<Value> {
         let all = people.len();
         let mut people = people.into_iter();
         let mut part = |share: usize| people.by_ref().take(all * share / 100).collect::<Vec<Value>>();
         let orders = |people: Vec<Value>| people.iter().map(load::order).collect::<Vec<_>>();
         let load = Load { address, credential: credential.to_owned(), path: "/api/v1/issuing/codes" };
+        let before = cpu_s_of(process);
         let mut best = load.run(orders(part(35)), self.connections, Pace::AsFastAsAnswered).await?;
+        let cpu_per_code = (cpu_s_of(process) - before) / best.issued_f64();
         let best_per_s = best.issued_per_s();
         let mut calm = load.run(orders(part(25)), self.connections, Pace::PerSecond(best_per_s * 0.8)).await?;
         let mut crowd = load.run(orders(part(20)), self.connections * 8, Pace::PerSecond(best_per_s * 5.0)).await?;
         let batches: Vec<Vec<u8>> = part(20).chunks(BATCH).map(load::batch).collect();
         let load = Load { path: "/api/v1/issuing/codes/batch", ..load };
+        let before = cpu_s_of(process);
         let mut batch = load.run(batches, 8, Pace::AsFastAsAnswered).await?;
+        let cpu_per_code_of_batch = (cpu_s_of(process) - before) / batch.issued_f64();
         Ok(json!({
             "single_codes_per_s": best_per_s.round(),
             "codes_per_s_aim": 10_000,
+            "single_cpu_us_per_code": rounded(cpu_per_code * 1e6),
             "single_p50_us": micros(percentile(&mut best.times, 0.5)),
             "single_p99_us": micros(percentile(&mut best.times, 0.99)),
             "at_80_percent_codes_per_s": calm.issued_per_s().round(),
@@ -120,6 +131,7 @@ impl Arguments {
             "crowd_failed": crowd.failed,
             "crowd_slowest_us": micros(percentile(&mut crowd.times, 1.0)),
             "batch_codes_per_s": batch.issued_per_s().round(),
+            "batch_cpu_us_per_code": rounded(cpu_per_code_of_batch * 1e6),
             "batch_p99_us": micros(percentile(&mut batch.times, 0.99)),
             "failed": best.failed + calm.failed + batch.failed,
             "shed": best.shed + calm.shed + batch.shed,
@@ -128,10 +140,14 @@ impl Arguments {
 }
 
 impl Seen {
-    fn issued_per_s(&self) -> f64 {
+    fn issued_f64(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a rate")]
         let issued = self.issued as f64;
-        issued / self.took.as_secs_f64()
+        issued
+    }
+
+    fn issued_per_s(&self) -> f64 {
+        self.issued_f64() / self.took.as_secs_f64()
     }
 }
 

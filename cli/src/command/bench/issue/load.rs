@@ -60,13 +60,18 @@ impl Load {
     /// Sends every body; one that was shed is sent again, by whoever has a moment.
     pub(super) async fn run(&self, bodies: Vec<Vec<u8>>, connections: usize, pace: Pace) -> anyhow::Result<Seen> {
         let waiting = Waiting::new(Mutex::new(bodies.into_iter().collect()));
+        // Everybody is connected before the clock starts.
+        let mut streams = Vec::new();
+        for _ in 0..connections {
+            let stream = TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
+            streams.push(stream);
+        }
         let start = Instant::now();
         let mut tasks = Vec::new();
-        for number in 0..connections {
-            let (waiting, head, address) = (Waiting::clone(&waiting), self.head(), self.address);
+        for (number, stream) in streams.into_iter().enumerate() {
+            let (waiting, head) = (Waiting::clone(&waiting), self.head());
             tasks.push(tokio::spawn(async move {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
                 Connection { stream, head, read: Vec::new() }.work(&waiting, (number, connections), pace, start).await
             }));
         }
