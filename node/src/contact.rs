@@ -190,7 +190,14 @@ impl Known<'_> {
         contact.since = match contact.state {
             State::InSync | State::CaughtUp => session.in_sync_since,
             State::CatchingUp | State::BandwidthLimit | State::DiskFull => session.behind_since,
-            _ => Some(session.connected_since),
+            State::Quarantined
+            | State::Comparing
+            | State::Dialling
+            | State::Paused
+            | State::Absent
+            | State::Version
+            | State::Refused
+            | State::Unreachable => Some(session.connected_since),
         };
     }
 

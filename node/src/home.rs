@@ -9,8 +9,9 @@
 //! enrolment/issued/    at the authority: the newest certificate of each node
 //! enrolment/pending/   at the authority: what the root signed and the log does not hold yet
 //! enrolment/waiting/   at the authority: requests that nobody has decided yet
-//! audit.log            at the authority: every look at personal details
+//! office/              at the authority: residents, channels, and every look at personal details
 //! desk/                operators, their sessions and the certificate of the pages, see the desk's crate
+//! enrolment/trust      at the authority: the trust list signed last, if not that of the answer; likewise enrolment/policy
 //! store/               the log and its tables
 //! ```
 
@@ -153,6 +154,18 @@ impl Home {
     #[must_use]
     pub fn desk(&self) -> PathBuf {
         self.0.join("desk")
+    }
+
+    /// The trust list that the root signed last, at the authority.
+    #[must_use]
+    pub fn trust(&self) -> PathBuf {
+        self.0.join("enrolment/trust")
+    }
+
+    /// The policy that the root signed last, at the authority.
+    #[must_use]
+    pub fn policy(&self) -> PathBuf {
+        self.0.join("enrolment/policy")
     }
 
     /// The log and its tables.

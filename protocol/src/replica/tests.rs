@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::code::OfKind;
-use crate::cose::Algorithm;
 use crate::command::{Command, Issue, Refusal};
+use crate::cose::Algorithm;
 use crate::exchange::frame::{Held as AckOf, VERSION};
 use crate::fact::{Opened, Operator};
 use crate::io::PersistError;
@@ -34,7 +34,8 @@ fn authority(held: Held) -> Replica {
         seed: [5; 32],
         issuers: vec![key(9)],
     };
-    let trust = TrustList::new(1, vec![IssuerKey::new(key(9).verifying_key())]).sign(&key(1), Algorithm::EdDsa).unwrap();
+    let trust =
+        TrustList::new(1, vec![IssuerKey::new(key(9).verifying_key())]).sign(&key(1), Algorithm::EdDsa).unwrap();
     let held = Held { signed: Signed { trust, ..held.signed }, ..held };
     let mut replica = Replica::restore(identity, held).unwrap();
     replica.sign_at = None;
@@ -269,14 +270,14 @@ fn many_codes_are_answered_at_once_when_all_are_on_disk_and_nobody_holds_two_of_
 fn careful_site() -> Replica {
     use crate::policy::{Acknowledge, Policy};
     let policy = Policy { version: 1, acknowledge: Acknowledge::Neighbour, ..Policy::default() };
-    let signed = Signed { policy: policy.sign(&key(1), crate::cose::Algorithm::EdDsa).unwrap(), ..Signed::default() };
+    let signed = Signed { policy: policy.sign(&key(1), Algorithm::EdDsa).unwrap(), ..Signed::default() };
     let identity = Identity {
         key: key(SITE),
         certificate: certificate(SITE, Role::Site, Lane(1)),
         root: key(1).verifying_key(),
         epoch: Epoch(1),
         seed: [5; 32],
-        issuer: None,
+        issuers: Vec::new(),
     };
     let mut site = Replica::restore(identity, Held { signed, ..Held::default() }).unwrap();
     let open = Command::Open { tube: "T1".parse().unwrap(), pool: 10, operator: Text::truncated("op1") };
