@@ -15,6 +15,7 @@ use crate::exchange::session::{Open, Session};
 use crate::frontier::{BUCKET_BYTES, BUCKETS, Frontier, Lanes};
 use crate::id::{Epoch, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
 use crate::io::{Arrival, CloseReason, LinkId};
+use crate::limits::HELLO_HEADS_MAX;
 use crate::time::{Mono, Now, Wall};
 
 pub mod frame;
@@ -108,23 +109,26 @@ impl Exchange {
     }
 
     /// A connection stands. The hello goes out at once if `speak`; else the peer has to show its certificate first.
-    pub fn connected(&mut self, now: Now, link: LinkId, peer: NodeKey, speak: bool, arrivals: Arrival) {
+    pub fn connected(&mut self, now: Now, link: LinkId, peer: NodeKey, speak: bool, frontier: &Frontier) {
         self.sessions.insert(link, Session { peer, since: now.wall, greeted: false, open: None });
         if speak {
-            self.greet(now, link, arrivals);
+            self.greet(now, link, frontier);
         }
     }
 
-    fn greet(&mut self, now: Now, link: LinkId, arrivals: Arrival) {
+    fn greet(&mut self, now: Now, link: LinkId, frontier: &Frontier) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         if !std::mem::replace(&mut session.greeted, true) {
+            let peer = session.peer;
+            let yours = encode_heads(frontier.newest_of(&peer, HELLO_HEADS_MAX));
             let hello = Hello {
                 version_min: frame::VERSION,
                 version_max: frame::VERSION,
                 certificate: self.own.certificate.clone().into(),
                 epoch: self.own.epoch,
-                arrivals: arrivals.0,
+                arrivals: frontier.newest().0,
                 wall: now.wall.0,
+                yours: (!yours.is_empty()).then(|| yours.into()),
             };
             self.out.push(Out::Send(link, Frame::Hello(hello)));
         }
@@ -151,7 +155,7 @@ impl Exchange {
             self.out.push(Out::Close(link, CloseReason::Version));
             return;
         }
-        self.greet(now, link, frontier.newest());
+        self.greet(now, link, frontier);
         let Some(session) = self.sessions.get_mut(&link) else { return };
         let lanes = self.own.lanes.common(&Session::lanes(&certificate));
         let root = frontier.root(&lanes);
@@ -361,6 +365,24 @@ impl Exchange {
             self.out.push(Out::Send(link, Frame::Gone(range)));
             self.gone(now, link, range.feed);
         }
+    }
+
+    /// Asks a peer for a feed from its beginning: its history is not ours, and the question is since when.
+    pub fn reread(&mut self, now: Mono, link: LinkId, feed: FeedShort, to: SeqNo) {
+        if let Some(open) = self.open_mut(link) {
+            let want = open.pull.reread(now, feed, to);
+            self.out.push(Out::Send(link, Frame::Want(vec![want])));
+        }
+    }
+
+    /// The store's lifetime is another one from now on: peers' memories of our arrival order are void.
+    pub const fn renew(&mut self, epoch: Epoch) {
+        self.own.epoch = epoch;
+    }
+
+    /// Shows a newer certificate from now on.
+    pub fn certified(&mut self, certificate: Vec<u8>) {
+        self.own.certificate = certificate;
     }
 
     /// A feed is durable here up to `seq`; `from` sent it and is told so.

@@ -150,6 +150,8 @@ facts! {
     20 Issued [Authority];
     /// A code was revoked, and why. Private lane only.
     21 Revoked [Authority];
+    /// Which history of a forked feed counts.
+    22 ForkDecided [Authority];
 }
 
 impl Fact {
@@ -206,6 +208,7 @@ impl Fact {
             | Self::Status(_)
             | Self::Receipt(_)
             | Self::ForkProof(_)
+            | Self::ForkDecided(_)
             | Self::SealKey(_)
             | Self::Issued(_)
             | Self::Revoked(_) => Vec::new(),
@@ -235,6 +238,7 @@ impl Fact {
             | Self::Status(_)
             | Self::Receipt(_)
             | Self::ForkProof(_)
+            | Self::ForkDecided(_)
             | Self::SealKey(_)
             | Self::Issued(_)
             | Self::Revoked(_) => &[],

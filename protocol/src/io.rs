@@ -1,7 +1,7 @@
 //! The contract between the core and whoever runs it: one input, then drain the outputs.
 
 use crate::command::{Command, Refusal, Reply};
-use crate::id::{Barcode, EntryId, FeedId, NodeKey, Person, SeqNo};
+use crate::id::{Barcode, EntryId, Epoch, FeedId, Hash, NodeKey, Person, SeqNo};
 use crate::time::{Mono, Stamp};
 use crate::tube::DocumentFact;
 
@@ -141,9 +141,19 @@ pub enum Output {
         /// The peer.
         peer: NodeKey,
         /// The lifetime of its store.
-        epoch: crate::id::Epoch,
+        epoch: Epoch,
         /// The arrival seen last.
         through: u64,
+    },
+    /// From now on the store's lifetime is another one: write it down, synced, before anything that follows (rule N5).
+    Renew {
+        /// The new epoch.
+        epoch: Epoch,
+    },
+    /// The root signed this node a newer certificate: use it from the next start on.
+    Renewed {
+        /// As the root signed it.
+        certificate: Vec<u8>,
     },
     /// The answer to a command.
     Reply {
@@ -179,6 +189,8 @@ pub enum Query {
         feed: FeedId,
         /// The first number wanted.
         from: SeqNo,
+        /// The last number wanted; the chunk ends on the first checkpoint from there on.
+        to: SeqNo,
         /// Bytes the peer takes at a time.
         bytes_max: usize,
     },
@@ -188,6 +200,18 @@ pub enum Query {
         person: Option<(Person, Stamp)>,
         /// Which tubes and boxes.
         subjects: Vec<crate::fact::Subject>,
+    },
+    /// Where a chunk of a peer leaves the history that is here.
+    Diverge {
+        /// As it travels.
+        chunk: Vec<u8>,
+    },
+    /// Which history the pages of a feed hold above a cut.
+    Cut {
+        /// The feed.
+        feed: FeedId,
+        /// The first entry that does not stand.
+        from: SeqNo,
     },
     /// A person's codes in the authority's registry, and the results that concern them.
     Registry {
@@ -210,6 +234,11 @@ pub enum Answer {
         /// The facts of each document asked for, in the order asked.
         documents: Vec<Vec<DocumentFact>>,
     },
+    /// Answers [`Query::Diverge`].
+    Diverges(crate::fork::Divergence),
+    /// Answers [`Query::Cut`]: hashes of the entry before the cut and of the one after; `None` when the tables do not
+    /// reach the cut yet.
+    Cut(Option<(Hash, Hash)>),
     /// Answers [`Query::Registry`].
     Registry {
         /// The chunks the tables reflected.
@@ -295,12 +324,21 @@ pub enum Notice {
         /// Why.
         reason: crate::merge::MergeRefusal,
     },
-    /// A feed has two histories; what we hold stays, the other branch is refused.
+    /// A feed has two histories, and it is proved, or cannot be proved from what is here.
     Fork {
         /// The feed.
         feed: FeedId,
         /// Where they part at the latest.
         seq: SeqNo,
+    },
+    /// This node's own feed goes on elsewhere: its store was restored or cloned. It goes on in a new epoch.
+    Restored {
+        /// The feed that it leaves.
+        feed: FeedId,
+        /// The last entry of it that is here.
+        here: SeqNo,
+        /// The last entry of it that a peer holds.
+        there: SeqNo,
     },
     /// A session and its peer hold the same: roots were equal.
     InSync {

@@ -478,7 +478,24 @@ pub struct Signed {
     pub signature: [u8; 64],
 }
 
-/// Body of [`super::Fact::ForkProof`]: two checkpoints of one number with two hashes.
+/// What lies between two checkpoints of different numbers, so that the later one speaks of the earlier number.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Bridge {
+    /// Hash, in the later checkpoint's history, of the entry that the earlier checkpoint closes.
+    #[n(0)]
+    pub hash: Hash,
+    /// Bytes of the entries once unpacked.
+    #[n(1)]
+    pub plain_bytes: u32,
+    /// The entries after it up to the later checkpoint, laid out as in a chunk and packed with zstd.
+    #[n(2)]
+    pub entries: ByteVec,
+}
+
+/// Body of [`super::Fact::ForkProof`]: two signed checkpoints of one feed that cannot both be of one history.
+///
+/// What it says of where the histories part is the finder's claim; the two signatures are the proof.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct ForkProof {
@@ -491,16 +508,57 @@ pub struct ForkProof {
     /// In which lane.
     #[n(2)]
     pub lane: Lane,
-    /// One history.
+    /// The checkpoint of the smaller number.
     #[n(3)]
     pub one: Signed,
-    /// The other.
+    /// The checkpoint of the same or a larger number.
     #[n(4)]
     pub other: Signed,
+    /// The first entry that differs.
+    #[n(5)]
+    pub from: SeqNo,
+    /// Hash of the entry before it, the last one both histories share; zeros when they share none.
+    #[n(6)]
+    pub stem: Hash,
+    /// Hash of that entry in each history, the smaller first: what the histories are named by.
+    #[n(7)]
+    pub firsts: [Hash; 2],
+    /// Absent when both checkpoints have one number.
+    #[n(8)]
+    pub bridge: Option<Bridge>,
 }
 
 impl ForkProof {
     /// The feed the proof is about.
+    #[must_use]
+    pub const fn header(&self) -> FeedHeader {
+        FeedHeader { writer: self.writer, epoch: self.epoch, lane: self.lane }
+    }
+}
+
+/// Body of [`super::Fact::ForkDecided`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ForkDecided {
+    /// Who told two histories.
+    #[n(0)]
+    pub writer: NodeKey,
+    /// In which epoch.
+    #[n(1)]
+    pub epoch: Epoch,
+    /// In which lane.
+    #[n(2)]
+    pub lane: Lane,
+    /// The histories that count from now on, by the hash of their first own entry. Decisions only ever add.
+    #[n(3)]
+    pub keep: Vec<Hash>,
+    /// Why.
+    #[n(4)]
+    pub reason: Remark,
+}
+
+impl ForkDecided {
+    /// The feed the decision is about.
     #[must_use]
     pub const fn header(&self) -> FeedHeader {
         FeedHeader { writer: self.writer, epoch: self.epoch, lane: self.lane }

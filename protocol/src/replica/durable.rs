@@ -2,6 +2,7 @@
 
 use super::Replica;
 use crate::chunk::{OpenedChunk, SealedChunk};
+use crate::cuts::Placed;
 use crate::fact::{Fact, Role};
 use crate::frontier::Head;
 use crate::id::{FeedHeader, FeedId, Lane, SeqNo};
@@ -12,16 +13,25 @@ use crate::time::{Now, Stamp};
 #[derive(Debug)]
 pub(super) struct Writing {
     pub(super) chunk: OpenedChunk,
+    /// Where it belongs, if its feed was cut when it came.
+    pub(super) placed: Option<Placed>,
     /// Who sent it; more than one if another sent the same before it was on disk. Each is told when it is.
     pub(super) from: Vec<LinkId>,
 }
 
 impl Replica {
+    pub(super) fn persist_placed(&mut self, placed: Placed, sealed: SealedChunk, from: Option<LinkId>) {
+        let request = self.request();
+        self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own: false });
+        let chunk = placed.chunk.clone();
+        self.writing.insert(request, Writing { chunk, placed: Some(placed), from: from.into_iter().collect() });
+    }
+
     pub(super) fn persist(&mut self, chunk: OpenedChunk, sealed: SealedChunk, from: Option<LinkId>) {
         let request = self.request();
         let own = self.append.is_own(&chunk.header);
         self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own });
-        self.writing.insert(request, Writing { chunk, from: from.into_iter().collect() });
+        self.writing.insert(request, Writing { chunk, placed: None, from: from.into_iter().collect() });
     }
 
     pub(super) fn write_groups(&mut self) {
@@ -33,15 +43,45 @@ impl Replica {
     }
 
     pub(super) fn persisted(&mut self, now: Now, request: RequestId, result: Result<Arrival, PersistError>) {
-        let Some(Writing { chunk, from }) = self.writing.remove(&request) else { return };
+        let Some(Writing { chunk, placed, from }) = self.writing.remove(&request) else { return };
         let id = chunk.header.id();
+        // A feed that was cut while its chunk was on the way.
+        let placed = placed.or_else(|| if chunk.entries.is_empty() { None } else { self.place(&chunk.seal())?.ok() });
+        match (result, placed) {
+            (Ok(arrival), Some(placed)) => {
+                self.ahead(&placed);
+                self.durable_above(now, &placed, &from, arrival);
+                if self.append.is_own(&chunk.header) {
+                    let finished = self.append.persisted(&chunk, arrival);
+                    self.finish(finished);
+                }
+                self.learn(now, &chunk, id);
+            }
+            (Err(error), Some(placed)) => {
+                placed.branch.into_iter().for_each(|id| {
+                    self.tips.ahead.remove(&id);
+                });
+                self.not_durable(now, &chunk.header, id, &from, error);
+            }
+            (result, None) => self.persisted_plain(now, &chunk, id, &from, result),
+        }
+    }
+
+    fn persisted_plain(
+        &mut self,
+        now: Now,
+        chunk: &OpenedChunk,
+        id: FeedId,
+        from: &[LinkId],
+        result: Result<Arrival, PersistError>,
+    ) {
         match result {
             // What came before it is not on disk: then neither is this, for anybody who reads the log.
-            Ok(_) if !self.follows_durable(&chunk, &id) => {
-                self.not_durable(now, &chunk.header, id, &from, PersistError::Failed)
+            Ok(_) if !self.follows_durable(chunk, &id) => {
+                self.not_durable(now, &chunk.header, id, from, PersistError::Failed)
             }
-            Ok(arrival) => self.durable(now, &chunk, id, &from, arrival),
-            Err(error) => self.not_durable(now, &chunk.header, id, &from, error),
+            Ok(arrival) => self.durable(now, chunk, id, from, arrival),
+            Err(error) => self.not_durable(now, &chunk.header, id, from, error),
         }
     }
 
@@ -86,7 +126,7 @@ impl Replica {
     fn not_durable(&mut self, now: Now, header: &FeedHeader, id: FeedId, from: &[LinkId], error: PersistError) {
         self.tips.ahead.remove(&id);
         if self.append.is_own(header) {
-            let failed = self.append.failed(header.lane);
+            let failed = self.append.failed(header);
             failed.facts.iter().for_each(|fact| self.take_back(now, header.lane, fact));
             self.fail(&failed.commands, error);
         }
