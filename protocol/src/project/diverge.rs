@@ -14,7 +14,7 @@ use crate::view::{View, ViewError};
 /// [`ViewError`]: our disk.
 pub fn diverge<V: View>(view: &V, chunk: &OpenedChunk) -> Result<Divergence, ViewError> {
     let feed = chunk.header.id();
-    let Some(record) = head(view, &feed)?.filter(|record| record.height >= chunk.first()) else {
+    let Some(record) = head(view, &feed)?.filter(|record| record.height.next() >= chunk.first()) else {
         return Ok(Divergence::Behind);
     };
     let mut stem = Hash::ZERO;

@@ -15,7 +15,7 @@ use swabmesh_protocol::id::{Epoch, Lane, NodeKey};
 use swabmesh_protocol::io::{Arrival, Input, LinkId, Notice, Output, RequestId};
 use swabmesh_protocol::project::{self, Placed, Rules};
 use swabmesh_protocol::replica::{Identity, Replica, Signed, Status};
-use swabmesh_protocol::restore::{self, Frame};
+use swabmesh_protocol::restore;
 use swabmesh_protocol::roster::Standing;
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::{Mono, Now, Wall};
