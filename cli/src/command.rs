@@ -14,6 +14,7 @@ mod document;
 mod init;
 mod join;
 mod lab;
+mod log;
 mod person;
 mod result;
 mod run;
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Lab(lab::Arguments),
     Authority(authority::Arguments),
     Status(status::Arguments),
+    Log(log::Arguments),
     Result(result::Arguments),
     Code(code::Arguments),
     Document(document::Arguments),
@@ -45,6 +47,7 @@ impl Command {
             Self::Lab(arguments) => arguments.run(out),
             Self::Authority(arguments) => arguments.run(out),
             Self::Status(arguments) => arguments.run(out),
+            Self::Log(arguments) => arguments.run(out),
             Self::Result(arguments) => arguments.run(out),
             Self::Code(arguments) => arguments.run(out),
             Self::Document(arguments) => arguments.run(out),

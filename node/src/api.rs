@@ -3,12 +3,14 @@
 //! The server reads these types and the command line writes them, so neither can drift from the other.
 
 mod answer;
+mod fork;
 mod person;
 
 pub use answer::{
     DocumentHeads, Done, HeadsDigest, IssuedCode, Judged, LookedUp, PersonResult, RecallLine, RecallList,
     RegistrationLine, TubeLine,
 };
+pub use fork::{BranchLine, DecideFork, ForkLine, Keep};
 pub use person::{DocumentEntry, GuardianEntry};
 
 use serde::{Deserialize, Serialize};

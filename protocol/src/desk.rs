@@ -198,7 +198,7 @@ impl Desk<'_> {
             | Command::Publish(_)
             | Command::Withdraw { .. }
             | Command::PublishSealKey { .. }
-        | Command::DecideFork { .. } => Err(Refusal::Role { role: self.role }),
+            | Command::DecideFork { .. } => Err(Refusal::Role { role: self.role }),
         }
     }
 

@@ -127,11 +127,7 @@ impl Frontier {
     }
 
     /// The heads of a node's feeds that changed last, the newest first.
-    pub fn newest_of<'a>(
-        &'a self,
-        writer: &'a NodeKey,
-        limit: usize,
-    ) -> impl Iterator<Item = (&'a FeedId, &'a Head)> {
+    pub fn newest_of<'a>(&'a self, writer: &'a NodeKey, limit: usize) -> impl Iterator<Item = (&'a FeedId, &'a Head)> {
         let newest = self.by_arrival.iter().rev().filter_map(|(_, id)| self.heads.get_key_value(id));
         let travels = |head: &Head| head.header.writer == *writer && head.header.lane != Lane::PRIVATE;
         newest.filter(move |(_, head)| travels(head)).take(limit)
@@ -143,7 +139,8 @@ impl Frontier {
         after: Arrival,
         lanes: &'a Lanes,
     ) -> impl Iterator<Item = (&'a FeedId, &'a Head)> {
-        let changed = self.by_arrival.range((std::ops::Bound::Excluded((after, FeedId([0xff; 16]))), std::ops::Bound::Unbounded));
+        let changed =
+            self.by_arrival.range((std::ops::Bound::Excluded((after, FeedId([0xff; 16]))), std::ops::Bound::Unbounded));
         changed.filter_map(|(_, id)| self.heads.get_key_value(id)).filter(|(_, head)| lanes.contains(head.header.lane))
     }
 

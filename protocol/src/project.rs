@@ -37,8 +37,8 @@ mod subjects;
 
 pub use codes::{CodeRecord, CodeTotals, code, code_totals, issued};
 pub use control::{control, fork_proofs, receipt_mark};
-pub use diverge::diverge;
 pub use counts::{Counts, HourCount, counts, hours};
+pub use diverge::diverge;
 pub use documents::{DOCUMENT_FACTS_MAX, document_facts};
 pub use flags::{About, Flag, FlagKind, FlagState, Owner, Party, flags};
 pub use heads::{HeadRecord, head, heads};

@@ -465,7 +465,13 @@ impl Replica {
     }
 
     /// A chunk does not become part of the log: whoever sent it is told why, or that it is here.
-    fn refuse(&mut self, now: Now, (link, peer): (Option<LinkId>, NodeKey), sealed: &SealedChunk, reason: MergeRefusal) {
+    fn refuse(
+        &mut self,
+        now: Now,
+        (link, peer): (Option<LinkId>, NodeKey),
+        sealed: &SealedChunk,
+        reason: MergeRefusal,
+    ) {
         let (id, lane) = (sealed.header().id(), sealed.header().lane);
         if reason == MergeRefusal::Known {
             link.into_iter().for_each(|link| self.known(now, link, id, lane, sealed.last()));
@@ -598,7 +604,8 @@ impl Replica {
         match purpose {
             Purpose::Serve(link, feed, from) => self.serve(link, feed, from, indexed, answer),
             Purpose::Diverge(suspicion) => {
-                let divergence = if let Answer::Diverges(divergence) = answer { divergence } else { Divergence::Behind };
+                let divergence =
+                    if let Answer::Diverges(divergence) = answer { divergence } else { Divergence::Behind };
                 self.compared(now, suspicion, divergence);
             }
             Purpose::Split(feed) => {
@@ -614,7 +621,9 @@ impl Replica {
     fn serve(&mut self, link: LinkId, feed: FeedId, from: SeqNo, asked_at: Arrival, answer: Answer) {
         let chunk = match answer {
             Answer::Range(chunk) => chunk.and_then(|bytes| SealedChunk::parse(bytes).ok()),
-            Answer::Desk { .. } | Answer::Registry { .. } | Answer::Diverges(_) | Answer::Cut(_) | Answer::Failed => None,
+            Answer::Desk { .. } | Answer::Registry { .. } | Answer::Diverges(_) | Answer::Cut(_) | Answer::Failed => {
+                None
+            }
         };
         match chunk {
             Some(chunk) => {

@@ -170,7 +170,8 @@ impl Reading {
         let held = &mut reading.found.held;
         (held.signed, held.control) = (signed, control);
         for cut in project::quarantine::cuts(view)? {
-            let branches = project::quarantine::branches(view, &cut.header.id())?.into_iter().map(|(id, _)| id).collect();
+            let branches =
+                project::quarantine::branches(view, &cut.header.id())?.into_iter().map(|(id, _)| id).collect();
             let project::quarantine::Cut { header, from, stem, forked, .. } = cut;
             held.cuts.push(Cut { header, from, stem, forked, branches });
         }

@@ -70,7 +70,11 @@ fn a_fork_is_found_at_first_contact_and_both_histories_are_kept_everywhere() {
             let branches = quarantine::branches(&machine.disk.tables, &feed).unwrap();
             let heights: Vec<usize> = branches
                 .iter()
-                .map(|(id, _)| project::entries(&machine.disk.tables, id, proof.from, swabmesh_protocol::id::SeqNo(u64::MAX)).unwrap().count())
+                .map(|(id, _)| {
+                    project::entries(&machine.disk.tables, id, proof.from, swabmesh_protocol::id::SeqNo(u64::MAX))
+                        .unwrap()
+                        .count()
+                })
                 .collect();
             assert_eq!(heights.iter().sum::<usize>(), a + b, "{a}/{b} at {place}: {heights:?}");
             assert_eq!((machine.status(world.ms).forks, machine.status(world.ms).quarantined), (1, (a + b) as u64));
@@ -90,12 +94,16 @@ fn the_authority_decides_and_the_kept_history_counts_everywhere() {
         let proof = project::fork_proofs(&world.machines[authority].disk.tables).unwrap().pop().unwrap().2;
         let keep = if both { proof.firsts.to_vec() } else { vec![proof.firsts[0]] };
         let header = proof.header();
-        let decide = Command::DecideFork { header, keep, reason: Remark::truncated("the laptop that stayed at the gate") };
+        let decide =
+            Command::DecideFork { header, keep, reason: Remark::truncated("the laptop that stayed at the gate") };
         let ms = world.ms;
         world.at(authority).command(ms, decide).unwrap();
         world.run(20_000);
         let tubes = world.machines[authority].tubes();
-        let (a, b) = (tubes.iter().filter(|tube| tube.starts_with('A')).count(), tubes.iter().filter(|tube| tube.starts_with('B')).count());
+        let (a, b) = (
+            tubes.iter().filter(|tube| tube.starts_with('A')).count(),
+            tubes.iter().filter(|tube| tube.starts_with('B')).count(),
+        );
         assert!(if both { (a, b) == (3, 4) } else { (a, b) == (3, 0) || (a, b) == (0, 4) }, "{tubes:?}");
         for place in [neighbour, far] {
             assert_eq!(world.machines[place].tubes(), tubes);
@@ -162,7 +170,9 @@ fn a_writer_that_learns_of_its_own_fork_goes_on_in_a_new_epoch() {
     world.connect(1, far);
     world.run(20_000);
     assert_ne!(world.machines[1].status(world.ms).epoch, epoch);
-    assert!(world.machines[1].notices.iter().any(|notice| matches!(notice, Notice::Fork { .. } | Notice::Restored { .. })));
+    assert!(
+        world.machines[1].notices.iter().any(|notice| matches!(notice, Notice::Fork { .. } | Notice::Restored { .. }))
+    );
     let ms = world.ms;
     world.at(1).open(ms, "AFTER");
     world.run(5_000);

@@ -225,7 +225,11 @@ fn a_chunk_that_overlaps_adds_what_is_new_in_it() {
         writer.chunk(MORNING, registered(person, 0));
     }
     let whole = hear_all(&writer.chunks);
-    let long = read_range(&whole.tables, &feed(SITE), SeqNo(1), SeqNo(u64::MAX), CHUNK_BYTES_MAX).unwrap().unwrap().open().unwrap();
+    let long = read_range(&whole.tables, &feed(SITE), SeqNo(1), SeqNo(u64::MAX), CHUNK_BYTES_MAX)
+        .unwrap()
+        .unwrap()
+        .open()
+        .unwrap();
     assert_eq!(long.entries.len(), 3);
     let mut replica = hear_all(&writer.chunks[..2]);
     assert_eq!(replica.hear(&long).placed, Placed::Applied);

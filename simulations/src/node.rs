@@ -42,6 +42,8 @@ pub struct Node {
     pub deadline: Option<At>,
     /// Whether a batch of the index is under way.
     pub indexing: bool,
+    /// The lifetime of its store, once that is another one than the first.
+    pub epoch: Option<Epoch>,
     replica: Option<Replica>,
     started: At,
 }
@@ -51,7 +53,7 @@ impl Node {
     #[must_use]
     pub fn new(id: NodeId) -> Self {
         let (clock, disk) = (Clock::default(), Disk::default());
-        Self { id, life: 0, clock, disk, deadline: None, indexing: false, replica: None, started: At(0) }
+        Self { id, life: 0, clock, disk, deadline: None, indexing: false, epoch: None, replica: None, started: At(0) }
     }
 
     /// Who it is, in this life.
@@ -62,7 +64,7 @@ impl Node {
             key: citizen.key.clone(),
             certificate: citizen.certificate.clone(),
             root: city.root.verifying_key(),
-            epoch: Epoch(self.id.0 as u64 + 1),
+            epoch: self.epoch.unwrap_or(Epoch(self.id.0 as u64 + 1)),
             seed: derive(seed, &citizen.name, u64::from(self.life)),
             issuer: (self.id == AUTHORITY).then(|| city.issuer.clone()),
         })

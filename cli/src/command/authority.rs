@@ -11,6 +11,7 @@ use crate::Outcome;
 mod codes;
 mod decisions;
 mod enrol;
+mod fork;
 mod init;
 mod nodes;
 
@@ -33,6 +34,7 @@ enum Action {
     Flags(decisions::FlagsArguments),
     Review(decisions::ReviewArguments),
     Recall(decisions::RecallArguments),
+    Fork(fork::Arguments),
     Tube(site::tube::ShowArguments),
     Box(site::transport::ShowArguments),
 }
@@ -50,6 +52,7 @@ impl Arguments {
             Action::Flags(arguments) => arguments.run(out),
             Action::Review(arguments) => arguments.run(out),
             Action::Recall(arguments) => arguments.run(out),
+            Action::Fork(arguments) => arguments.run(out),
             Action::Tube(arguments) => arguments.run(out),
             Action::Box(arguments) => arguments.run(out),
         }

@@ -394,6 +394,14 @@ pub fn at_cut<V: View>(view: &V, feed: &FeedId, from: SeqNo) -> Result<Option<(H
     Ok(stem.zip(at(from)?.map(|entry| entry.hash)))
 }
 
+/// Who writes a feed that is here.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn writer<V: View>(view: &V, feed: &FeedId) -> Result<Option<NodeKey>, ViewError> {
+    Ok(physical(view, feed)?.map(|(_, record)| record.header.writer))
+}
+
 /// Where every feed and branch stands, under the name it has for everybody: what a node starts from.
 ///
 /// # Errors

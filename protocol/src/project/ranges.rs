@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::quarantine::{begins, physical};
 use super::pages::{Page, key};
+use super::quarantine::{begins, physical};
 use super::row::damaged;
 use crate::chunk::{self, SealedChunk};
 use crate::entry::{self, Checkpoint, Entry};

@@ -140,7 +140,9 @@ impl Replica {
 
     /// Cuts a feed of a withdrawn node above its mark; others stay as they are.
     pub(super) fn cut_withdrawn(&mut self, header: &FeedHeader) {
-        if let crate::roster::Standing::WithdrawnAbove(mark, _) = self.control.roster.standing(&header.writer, &header.id()) {
+        if let crate::roster::Standing::WithdrawnAbove(mark, _) =
+            self.control.roster.standing(&header.writer, &header.id())
+        {
             self.cut(*header, mark.next(), None, false);
         }
     }

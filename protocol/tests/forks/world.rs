@@ -200,7 +200,9 @@ impl Machine {
     pub(crate) fn tubes(&self) -> Vec<String> {
         let subjects = project::subjects(&self.disk.tables, None, 1_000).unwrap();
         let name = |subject| match subject {
-            swabmesh_protocol::fact::Subject::Tube(tube) | swabmesh_protocol::fact::Subject::Box(tube) => tube.to_string(),
+            swabmesh_protocol::fact::Subject::Tube(tube) | swabmesh_protocol::fact::Subject::Box(tube) => {
+                tube.to_string()
+            }
         };
         subjects.into_iter().map(name).collect()
     }
@@ -280,7 +282,9 @@ impl World {
             let mut moved = false;
             for place in 0..self.machines.len() {
                 while let Some((link, bytes)) = self.machines[place].sent.pop_front() {
-                    let Some((_, one, other)) = self.links.iter().find(|(of, _, _)| *of == link).copied() else { continue };
+                    let Some((_, one, other)) = self.links.iter().find(|(of, _, _)| *of == link).copied() else {
+                        continue;
+                    };
                     let to = if one == place { other } else { one };
                     self.machines[to].handle(self.ms, Input::Frame { link, bytes });
                     moved = true;
@@ -295,7 +299,8 @@ impl World {
     }
 
     fn close(&mut self) {
-        let closed: Vec<LinkId> = self.machines.iter_mut().flat_map(|machine| std::mem::take(&mut machine.closed)).collect();
+        let closed: Vec<LinkId> =
+            self.machines.iter_mut().flat_map(|machine| std::mem::take(&mut machine.closed)).collect();
         for link in closed {
             if let Some(at) = self.links.iter().position(|(of, _, _)| *of == link) {
                 let (_, one, other) = self.links.swap_remove(at);
@@ -316,5 +321,4 @@ impl World {
         let tables = [Table::Documents, Table::People, Table::Flags, Table::Counts];
         tables.into_iter().find(|table| one.rows(*table) != other.rows(*table)).map(|table| format!("{table:?}"))
     }
-
 }

@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 use minicbor::bytes::ByteVec;
 use swabmesh_protocol::entry::Checkpoint;
 use swabmesh_protocol::fact::*;
-use swabmesh_protocol::id::{FeedHeader, CodeId, EntryId, Hash, SeqNo};
+use swabmesh_protocol::id::{CodeId, EntryId, FeedHeader, Hash, SeqNo};
 use swabmesh_protocol::project::{self, FlagKind, FlagState, Owner, flags};
 use swabmesh_protocol::time::{Stamp, Wall};
 
