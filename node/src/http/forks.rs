@@ -52,7 +52,7 @@ fn forks<V: View>(view: &V) -> Result<Vec<ForkLine>, ViewError> {
             feed,
             from: proof.from,
             found_at: stamp.wall(),
-            found_by: project::quarantine::writer(view, &stated.feed)?,
+            found_by: quarantine::writer(view, &stated.feed)?,
             found_by_name: None,
             branches,
             proof: hex(&Fact::from(proof).to_bytes()),
