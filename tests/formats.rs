@@ -151,6 +151,7 @@ fn the_example_of_every_frame_is_the_one_in_the_document() {
         epoch: Epoch(7),
         arrivals: 1,
         wall: START.0,
+        yours: None,
     };
     let mut show = vec![0; 16];
     let bucket = usize::from(header().id().0[0] >> 1);

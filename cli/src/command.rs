@@ -15,6 +15,7 @@ mod document;
 mod init;
 mod join;
 mod lab;
+mod log;
 mod person;
 mod result;
 mod run;
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Lab(lab::Arguments),
     Authority(authority::Arguments),
     Status(status::Arguments),
+    Log(log::Arguments),
     Result(result::Arguments),
     Bundle(bundle::Arguments),
     Code(code::Arguments),
@@ -51,6 +53,7 @@ impl Command {
             Self::Lab(arguments) => arguments.run(out),
             Self::Authority(arguments) => arguments.run(out),
             Self::Status(arguments) => arguments.run(out),
+            Self::Log(arguments) => arguments.run(out),
             Self::Result(arguments) => arguments.run(out),
             Self::Code(arguments) => arguments.run(out),
             Self::Document(arguments) => arguments.run(out),

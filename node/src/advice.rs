@@ -48,10 +48,7 @@ pub fn advice(snapshot: &Snapshot) -> Vec<Advice> {
     copies(snapshot, &mut all);
     lists(snapshot, &mut all);
     all.extend(snapshot.contacts.iter().filter_map(contact));
-    if snapshot.counters.get("forks").is_some_and(|forks| *forks > 0) {
-        let what = "a node signed two histories; the one that came first is kept, the other is refused";
-        all.push(Advice::new(Level::Look, what, "Tell the authority which node it was: see the log."));
-    }
+    forks(snapshot, &mut all);
     all.sort_by_key(|advice| std::cmp::Reverse(advice.level));
     if all.is_empty() {
         all.push(Advice::new(Level::Fine, "everything is in order", ""));
@@ -79,6 +76,25 @@ fn disk(snapshot: &Snapshot, all: &mut Vec<Advice>) {
     if behind > BEHIND_MAX {
         let what = format!("lists and counts are {behind} steps behind the log");
         all.push(Advice::new(Level::Look, what, "Wait; if it grows, the disk is too slow."));
+    }
+}
+
+fn forks(snapshot: &Snapshot, all: &mut Vec<Advice>) {
+    let core = &snapshot.core;
+    if core.forks > 0 {
+        let what = format!(
+            "{} logs have two histories; {} entries are kept and do not count yet",
+            core.forks, core.quarantined
+        );
+        let what_to_do = match core.role {
+            Role::Authority => "See `swabmesh log forks`, then decide: `swabmesh authority fork decide`.",
+            Role::Site | Role::Lab => "See `swabmesh log forks`; the authority decides.",
+        };
+        all.push(Advice::new(Level::Look, what, what_to_do));
+    }
+    if snapshot.counters.contains_key("restored") {
+        let what = "this machine's disk was restored or cloned: it goes on in a new log, and what it lost comes back";
+        all.push(Advice::new(Level::Look, what, "If another machine runs from the same disk, stop it."));
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod answer;
 mod bundle;
+mod fork;
 mod person;
 
 pub use answer::{
@@ -11,6 +12,7 @@ pub use answer::{
     RegistrationLine, TubeLine,
 };
 pub use bundle::{ExportBundle, HeldFeed, ImportReport, RefusedStretch};
+pub use fork::{BranchLine, DecideFork, ForkLine, Keep};
 pub use person::{DocumentEntry, GuardianEntry};
 
 use serde::{Deserialize, Serialize};

@@ -7,6 +7,7 @@ mod bundles;
 mod codes;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod forks;
 mod metrics;
 mod nodes;
 mod overview;
@@ -156,6 +157,8 @@ pub fn router(shell: Shell, token: Token, beside: &[Figures]) -> Router {
         .route("/status", get(overview::status))
         .route("/heads", get(overview::heads))
         .route("/flags", get(overview::flags))
+        .route("/forks", get(forks::list))
+        .route("/forks/decide", post(forks::decide))
         .route("/recall/{tube}", get(overview::recall))
         .route("/tubes", get(tubes::list).post(tubes::open))
         .route("/tubes/{barcode}", get(tubes::show))

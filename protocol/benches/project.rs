@@ -103,7 +103,7 @@ fn ranges_out_of_tables(bencher: Bencher<'_, '_>, bytes_max: usize) {
     let feed = header().id();
     bencher.counter(ItemsCount::new(ENTRIES)).bench(|| {
         let mut next = SeqNo(1);
-        while let Some(chunk) = read_range(&tables, &feed, next, bytes_max).unwrap() {
+        while let Some(chunk) = read_range(&tables, &feed, next, SeqNo(u64::MAX), bytes_max).unwrap() {
             next = chunk.last().next();
         }
         assert_eq!(next.0, ENTRIES as u64 + 1);

@@ -18,9 +18,15 @@ pub fn read<V: View>(view: &V, query: &Query) -> Result<Answer, ViewError> {
     // Read first: what arrives while the rest is read is then told twice rather than not at all.
     let through = project::indexed(view)?;
     Ok(match query {
-        Query::Range { feed, from, bytes_max } => Answer::Range(
-            project::read_range(view, feed, *from, *bytes_max)?.map(crate::chunk::SealedChunk::into_bytes),
+        Query::Range { feed, from, to, bytes_max } => Answer::Range(
+            project::read_range(view, feed, *from, *to, *bytes_max)?.map(crate::chunk::SealedChunk::into_bytes),
         ),
+        Query::Diverge { chunk } => {
+            let chunk = crate::chunk::SealedChunk::parse(chunk.clone()).and_then(|sealed| sealed.reopen());
+            // It was opened before it was asked about.
+            Answer::Diverges(chunk.map_or(Ok(crate::fork::Divergence::Behind), |chunk| project::diverge(view, &chunk))?)
+        }
+        Query::Cut { feed, from } => Answer::Cut(project::quarantine::at_cut(view, feed, *from)?),
         Query::Desk { person, subjects } => {
             let prior = match person {
                 Some((person, since)) => project::prior(view, person, *since, PRIOR_MAX)?,

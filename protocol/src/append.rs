@@ -25,7 +25,6 @@ struct Staged {
 #[derive(Debug)]
 struct Recent {
     fact: DocumentFact,
-    lane: Lane,
     arrival: Option<Arrival>,
 }
 
@@ -62,6 +61,8 @@ pub struct Append {
     key: SigningKey,
     epoch: Epoch,
     feeds: BTreeMap<Lane, OwnFeed>,
+    /// Feeds of earlier epochs with a group still on its way to the disk.
+    leaving: Vec<OwnFeed>,
     stamp: Stamp,
     recent: Vec<Recent>,
 }
@@ -70,7 +71,7 @@ impl Append {
     /// No entries yet; [`Append::resume`] tells what the store holds.
     #[must_use]
     pub const fn new(key: SigningKey, epoch: Epoch) -> Self {
-        Self { key, epoch, feeds: BTreeMap::new(), stamp: Stamp(0), recent: Vec::new() }
+        Self { key, epoch, feeds: BTreeMap::new(), leaving: Vec::new(), stamp: Stamp(0), recent: Vec::new() }
     }
 
     /// This node's key.
@@ -98,7 +99,27 @@ impl Append {
     /// Whether a feed is one of ours, of this epoch.
     #[must_use]
     pub fn is_own(&self, header: &FeedHeader) -> bool {
-        header.epoch == self.epoch && header.writer == self.node()
+        (header.epoch == self.epoch && header.writer == self.node())
+            || self.leaving.iter().any(|feed| feed.header == *header)
+    }
+
+    /// Goes on in a new epoch, with new feeds. Facts that wait get new places there, and new stamps' order stays.
+    pub fn renew(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+        for (lane, mut feed) in std::mem::take(&mut self.feeds) {
+            let first_waiting = feed.durable.0.0 + feed.writing.len() as u64 + 1;
+            let waiting = |recent: &Recent| {
+                recent.fact.id.feed == feed.id && recent.arrival.is_none() && recent.fact.id.seq.0 >= first_waiting
+            };
+            self.recent.retain(|recent| !waiting(recent));
+            let staged = std::mem::take(&mut feed.waiting);
+            if !feed.writing.is_empty() {
+                self.leaving.push(feed);
+            }
+            for Staged { for_command, stamp, fact } in staged {
+                self.place(lane, stamp, fact, for_command);
+            }
+        }
     }
 
     /// Takes up a feed where the store says it ends.
@@ -112,7 +133,11 @@ impl Append {
     /// Queues a fact. It is nothing yet: see [`Append::next_group`] and [`Append::persisted`].
     pub fn stage(&mut self, wall: Wall, lane: Lane, fact: Fact, for_command: Option<RequestId>) {
         self.stamp = self.stamp.next(wall);
-        let (header, stamp) = (self.header(lane), self.stamp);
+        self.place(lane, self.stamp, fact, for_command);
+    }
+
+    fn place(&mut self, lane: Lane, stamp: Stamp, fact: Fact, for_command: Option<RequestId>) {
+        let header = self.header(lane);
         let feed = self.feeds.entry(lane).or_insert_with(|| OwnFeed {
             header,
             id: header.id(),
@@ -123,7 +148,7 @@ impl Append {
         let ahead = feed.writing.len() + feed.waiting.len() + 1;
         let id = EntryId { feed: feed.id, seq: SeqNo(feed.durable.0.0 + ahead as u64) };
         let document = DocumentFact { id, writer: header.writer, stamp, fact: fact.clone() };
-        self.recent.push(Recent { fact: document, lane, arrival: None });
+        self.recent.push(Recent { fact: document, arrival: None });
         feed.waiting.push_back(Staged { for_command, stamp, fact });
     }
 
@@ -144,11 +169,17 @@ impl Append {
 
     /// The group of a lane is on disk.
     pub fn persisted(&mut self, chunk: &OpenedChunk, arrival: Arrival) -> Finished {
+        let id = chunk.header.id();
         for recent in &mut self.recent {
-            let in_group = recent.lane == chunk.header.lane && recent.fact.id.seq <= chunk.checkpoint.seq;
+            let in_group = recent.fact.id.feed == id && recent.fact.id.seq <= chunk.checkpoint.seq;
             if in_group && recent.arrival.is_none() {
                 recent.arrival = Some(arrival);
             }
+        }
+        let leaving = self.leaving.iter().position(|feed| feed.id == id).map(|place| self.leaving.swap_remove(place));
+        if let Some(feed) = leaving {
+            let ids = chunk.entries.iter().map(|entry| EntryId { feed: feed.id, seq: entry.seq });
+            return Finished { entries: ids.zip(feed.writing).collect() };
         }
         let Some(feed) = self.feeds.get_mut(&chunk.header.lane) else { return Finished { entries: Vec::new() } };
         feed.durable = (chunk.checkpoint.seq, chunk.checkpoint.head);
@@ -158,10 +189,12 @@ impl Append {
     }
 
     /// The group of a lane is not on disk, and nothing behind it will be: their numbers are free again.
-    pub fn failed(&mut self, lane: Lane) -> Failed {
+    pub fn failed(&mut self, header: &FeedHeader) -> Failed {
         let mut failed = Failed { commands: Vec::new(), facts: Vec::new() };
-        let Some(feed) = self.feeds.get_mut(&lane) else { return failed };
-        let gone = self.recent.extract_if(.., |recent| recent.lane == lane && recent.arrival.is_none());
+        let id = header.id();
+        let mut leaving = self.leaving.extract_if(.., |feed| feed.id == id).next();
+        let Some(feed) = leaving.as_mut().or_else(|| self.feeds.get_mut(&header.lane)) else { return failed };
+        let gone = self.recent.extract_if(.., |recent| recent.fact.id.feed == id && recent.arrival.is_none());
         failed.facts = gone.map(|recent| recent.fact.fact).collect();
         let writing = std::mem::take(&mut feed.writing);
         let waiting = std::mem::take(&mut feed.waiting).into_iter().map(|staged| staged.for_command);
@@ -216,7 +249,7 @@ mod tests {
         let failed = append.next_group().unwrap();
         append.stage(Wall(5), Lane(1), fact(), Some(RequestId(2)));
         let both = Failed { commands: vec![RequestId(1), RequestId(2)], facts: vec![fact(), fact()] };
-        assert_eq!(append.failed(Lane(1)), both);
+        assert_eq!(append.failed(&append.header(Lane(1))), both);
         assert_eq!(append.recent(Arrival(0)).count(), 0);
         append.stage(Wall(6), Lane(1), fact(), None);
         assert_eq!(append.next_group().unwrap().first(), failed.first());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::issue::IssueError;
 use crate::code::{Kind, OfKind};
 use crate::fact::{Field, Operator, Outcome, Remark, Route, Stage, Subject};
-use crate::id::{Barcode, CodeId, EntryId, NodeKey, Person};
+use crate::id::{Barcode, CodeId, EntryId, FeedHeader, Hash, NodeKey, Person};
 use crate::io::PersistError;
 use crate::limits::ISSUE_MANY_MAX;
 use crate::text::Text;
@@ -161,6 +161,15 @@ pub enum Command {
     Withdraw {
         /// Which.
         node: NodeKey,
+        /// Why.
+        reason: Remark,
+    },
+    /// The authority decides which histories of a forked feed count; what was decided before still counts.
+    DecideFork {
+        /// Whose feed.
+        header: FeedHeader,
+        /// The histories, by the hash of their first own entry.
+        keep: Vec<Hash>,
         /// Why.
         reason: Remark,
     },
@@ -416,6 +425,9 @@ pub enum Refusal {
     /// The bytes are not signed by the root, or older than what holds.
     #[error("not signed by the root key, or older than what already holds")]
     NotOfTheRoot,
+    /// Nobody proved that.
+    #[error("no such fork is known, or it has no such history: see `swabmesh log forks`")]
+    NoSuchFork,
     /// The node is not enrolled.
     #[error("no such node is enrolled")]
     NoSuchNode,

@@ -111,6 +111,7 @@ impl Control {
             | Fact::Corrected(_)
             | Fact::Reviewed(_)
             | Fact::ForkProof(_)
+            | Fact::ForkDecided(_)
             | Fact::Issued(_)
             | Fact::Revoked(_) => Effect::None,
         }

@@ -72,7 +72,8 @@ pub fn needs(command: &Command) -> Vec<Subject> {
         | Command::Revoke { .. }
         | Command::Publish(_)
         | Command::Withdraw { .. }
-        | Command::PublishSealKey { .. } => Vec::new(),
+        | Command::PublishSealKey { .. }
+        | Command::DecideFork { .. } => Vec::new(),
     }
 }
 
@@ -233,7 +234,8 @@ impl Desk<'_> {
             | Command::Revoke { .. }
             | Command::Publish(_)
             | Command::Withdraw { .. }
-            | Command::PublishSealKey { .. } => Err(Refusal::Role { role: self.role }),
+            | Command::PublishSealKey { .. }
+            | Command::DecideFork { .. } => Err(Refusal::Role { role: self.role }),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::exchange::session::{Agreed, Open, SET_ASIDE_MAX, Session};
 use crate::frontier::{BUCKET_BYTES, BUCKETS, Frontier, Lanes};
 use crate::id::{Epoch, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
 use crate::io::{Arrival, CloseReason, LinkId};
+use crate::limits::HELLO_HEADS_MAX;
 use crate::time::{Mono, Now, Wall};
 
 pub mod frame;
@@ -134,24 +135,29 @@ impl Exchange {
         link: LinkId,
         (peer, dialled): (NodeKey, bool),
         speak: bool,
-        arrivals: Arrival,
+        frontier: &Frontier,
     ) {
         self.sessions.insert(link, Session { peer, dialled, since: now.wall, greeted: false, open: None });
         if speak || dialled {
-            self.greet(now, link, arrivals);
+            self.greet(now, link, frontier);
         }
     }
 
-    fn greet(&mut self, now: Now, link: LinkId, arrivals: Arrival) {
+    fn greet(&mut self, now: Now, link: LinkId, frontier: &Frontier) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         if !std::mem::replace(&mut session.greeted, true) {
+            let peer = session.peer;
+            let yours = frame::encode_heads(
+                frontier.newest_of(&peer, HELLO_HEADS_MAX).map(|(id, head)| ToldHead::of(id, head)),
+            );
             let hello = Hello {
                 version_min: self.versions.0,
                 version_max: self.versions.1,
                 certificate: self.own.certificate.clone().into(),
                 epoch: self.own.epoch,
-                arrivals: arrivals.0,
+                arrivals: frontier.newest().0,
                 wall: now.wall.0,
+                yours: (!yours.is_empty()).then(|| yours.into()),
             };
             self.out.push(Out::Send(link, Frame::Hello(hello)));
         }
@@ -393,6 +399,24 @@ impl Exchange {
             self.out.push(Out::Send(link, Frame::Gone(range)));
             self.gone(now, link, range.feed);
         }
+    }
+
+    /// Asks a peer for a feed from its beginning: its history is not ours, and the question is since when.
+    pub fn reread(&mut self, now: Mono, link: LinkId, feed: FeedShort, to: SeqNo) {
+        if let Some(open) = self.open_mut(link) {
+            let want = open.pull.reread(now, feed, to);
+            self.out.push(Out::Send(link, Frame::Want(vec![want])));
+        }
+    }
+
+    /// The store's lifetime is another one from now on: peers' memories of our arrival order are void.
+    pub const fn renew(&mut self, epoch: Epoch) {
+        self.own.epoch = epoch;
+    }
+
+    /// Shows a newer certificate from now on.
+    pub fn certified(&mut self, certificate: Vec<u8>) {
+        self.own.certificate = certificate;
     }
 
     /// A feed is durable here up to `seq`; `from` sent it and is told so.

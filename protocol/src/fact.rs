@@ -13,8 +13,10 @@ use crate::text::Text;
 use crate::time::Wall;
 
 mod body;
+mod forks;
 
 pub use body::*;
+pub use forks::*;
 
 /// What a node is enrolled as; decides which facts it may state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
@@ -150,6 +152,8 @@ facts! {
     20 Issued [Authority];
     /// A code was revoked, and why. Private lane only.
     21 Revoked [Authority];
+    /// Which history of a forked feed counts.
+    22 ForkDecided [Authority];
 }
 
 impl Fact {
@@ -206,6 +210,7 @@ impl Fact {
             | Self::Status(_)
             | Self::Receipt(_)
             | Self::ForkProof(_)
+            | Self::ForkDecided(_)
             | Self::SealKey(_)
             | Self::Issued(_)
             | Self::Revoked(_) => Vec::new(),
@@ -235,6 +240,7 @@ impl Fact {
             | Self::Status(_)
             | Self::Receipt(_)
             | Self::ForkProof(_)
+            | Self::ForkDecided(_)
             | Self::SealKey(_)
             | Self::Issued(_)
             | Self::Revoked(_) => &[],

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::id::{FeedHeader, FeedId, FeedShort, Hash, Lane, SeqNo};
+use crate::id::{FeedHeader, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
 use crate::io::Arrival;
 use crate::time::Stamp;
 
@@ -65,21 +65,32 @@ impl Lanes {
 #[derive(Debug, Clone, Default)]
 pub struct Frontier {
     heads: BTreeMap<FeedId, Head>,
-    by_arrival: BTreeMap<Arrival, FeedId>,
+    by_arrival: BTreeSet<(Arrival, FeedId)>,
     entries: BTreeMap<Lane, u64>,
 }
 
 impl Frontier {
     /// Sets a feed's head. A later call for the same feed replaces it.
     pub fn set(&mut self, head: Head) {
-        let id = head.header.id();
+        self.set_as(head.header.id(), head);
+    }
+
+    /// Sets the head of a feed or of a branch, under its name.
+    pub fn set_as(&mut self, id: FeedId, head: Head) {
+        self.remove(&id);
         let entries = self.entries.entry(head.header.lane).or_default();
         *entries = entries.saturating_add(head.seq.0);
-        if let Some(before) = self.heads.insert(id, head) {
-            *entries = entries.saturating_sub(before.seq.0);
-            self.by_arrival.remove(&before.arrival);
+        self.heads.insert(id, head);
+        self.by_arrival.insert((head.arrival, id));
+    }
+
+    /// Takes a name out.
+    pub fn remove(&mut self, id: &FeedId) {
+        if let Some(head) = self.heads.remove(id) {
+            self.by_arrival.remove(&(head.arrival, *id));
+            let entries = self.entries.entry(head.header.lane).or_default();
+            *entries = entries.saturating_sub(head.seq.0);
         }
-        self.by_arrival.insert(head.arrival, id);
     }
 
     /// The head of a feed.
@@ -125,7 +136,14 @@ impl Frontier {
     /// The newest arrival of any feed.
     #[must_use]
     pub fn newest(&self) -> Arrival {
-        self.by_arrival.last_key_value().map_or_else(Arrival::default, |(arrival, _)| *arrival)
+        self.by_arrival.last().map_or_else(Arrival::default, |(arrival, _)| *arrival)
+    }
+
+    /// The heads of a node's feeds that changed last, the newest first.
+    pub fn newest_of<'a>(&'a self, writer: &'a NodeKey, limit: usize) -> impl Iterator<Item = (&'a FeedId, &'a Head)> {
+        let newest = self.by_arrival.iter().rev().filter_map(|(_, id)| self.heads.get_key_value(id));
+        let travels = |head: &Head| head.header.writer == *writer && head.header.lane != Lane::PRIVATE;
+        newest.filter(move |(_, head)| travels(head)).take(limit)
     }
 
     /// The heads of feeds that changed after an arrival, in order of arrival: costs what changed, not what is held.
@@ -134,7 +152,8 @@ impl Frontier {
         after: Arrival,
         lanes: &'a Lanes,
     ) -> impl Iterator<Item = (&'a FeedId, &'a Head)> {
-        let changed = self.by_arrival.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
+        let changed =
+            self.by_arrival.range((std::ops::Bound::Excluded((after, FeedId([0xff; 16]))), std::ops::Bound::Unbounded));
         changed.filter_map(|(_, id)| self.heads.get_key_value(id)).filter(|(_, head)| lanes.contains(head.header.lane))
     }
 
@@ -183,7 +202,7 @@ impl Frontier {
 #[expect(clippy::cast_possible_truncation, reason = "made-up data")]
 mod tests {
     use super::*;
-    use crate::id::{Epoch, NodeKey};
+    use crate::id::Epoch;
 
     fn head(writer: u8, lane: u16, seq: u64, arrival: u64) -> Head {
         Head {

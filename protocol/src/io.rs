@@ -2,7 +2,7 @@
 
 use crate::certificate::CertificateError;
 use crate::command::{Command, Refusal, Reply};
-use crate::id::{Barcode, EntryId, FeedId, NodeKey, Person, SeqNo};
+use crate::id::{Barcode, EntryId, Epoch, FeedId, Hash, NodeKey, Person, SeqNo};
 use crate::merge::MergeRefusal;
 use crate::time::{Mono, Stamp};
 use crate::tube::DocumentFact;
@@ -177,9 +177,19 @@ pub enum Output {
         /// The peer.
         peer: NodeKey,
         /// The lifetime of its store.
-        epoch: crate::id::Epoch,
+        epoch: Epoch,
         /// The arrival seen last.
         through: u64,
+    },
+    /// From now on the store's lifetime is another one: write it down, synced, before anything that follows (rule N5).
+    Renew {
+        /// The new epoch.
+        epoch: Epoch,
+    },
+    /// The root signed this node a newer certificate: use it from the next start on.
+    Renewed {
+        /// As the root signed it.
+        certificate: Vec<u8>,
     },
     /// The answer to a command.
     Reply {
@@ -222,6 +232,8 @@ pub enum Query {
         feed: FeedId,
         /// The first number wanted.
         from: SeqNo,
+        /// The last number wanted; the chunk ends on the first checkpoint from there on.
+        to: SeqNo,
         /// Bytes the peer takes at a time.
         bytes_max: usize,
     },
@@ -231,6 +243,18 @@ pub enum Query {
         person: Option<(Person, Stamp)>,
         /// Which tubes and boxes.
         subjects: Vec<crate::fact::Subject>,
+    },
+    /// Where a chunk of a peer leaves the history that is here.
+    Diverge {
+        /// As it travels.
+        chunk: Vec<u8>,
+    },
+    /// Which history the pages of a feed hold above a cut.
+    Cut {
+        /// The feed.
+        feed: FeedId,
+        /// The first entry that does not stand.
+        from: SeqNo,
     },
     /// People's codes in the authority's registry.
     Registry {
@@ -253,6 +277,11 @@ pub enum Answer {
         /// The facts of each document asked for, in the order asked.
         documents: Vec<Vec<DocumentFact>>,
     },
+    /// Answers [`Query::Diverge`].
+    Diverges(crate::fork::Divergence),
+    /// Answers [`Query::Cut`]: hashes of the entry before the cut and of the one after; `None` when the tables do not
+    /// reach the cut yet.
+    Cut(Option<(Hash, Hash)>),
     /// Answers [`Query::Registry`].
     Registry {
         /// The chunks the tables reflected.
@@ -340,12 +369,21 @@ pub enum Notice {
         /// Why.
         reason: MergeRefusal,
     },
-    /// A feed has two histories; what we hold stays, the other branch is refused.
+    /// A feed has two histories, and it is proved, or cannot be proved from what is here.
     Fork {
         /// The feed.
         feed: FeedId,
         /// Where they part at the latest.
         seq: SeqNo,
+    },
+    /// This node's own feed goes on elsewhere: its store was restored or cloned. It goes on in a new epoch.
+    Restored {
+        /// The feed that it leaves.
+        feed: FeedId,
+        /// The last entry of it that is here.
+        here: SeqNo,
+        /// The last entry of it that a peer holds.
+        there: SeqNo,
     },
     /// A session and its peer hold the same: roots were equal.
     InSync {

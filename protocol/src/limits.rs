@@ -95,6 +95,15 @@ pub const PARKED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Codes issued by one command: four groups of the log, some 5 ms of signing. Source: `swabmesh bench issue`.
 pub const ISSUE_MANY_MAX: usize = 4 * GROUP_ENTRIES_MAX;
 
+/// Histories kept of one cut feed. Source: guess; a machine and its clone make two, more is an attack.
+pub const QUARANTINE_BRANCHES_MAX: usize = 8;
+
+/// Entries kept of one history above a cut. Source: a busy site's month, 1,700 registrations a day.
+pub const QUARANTINE_ENTRIES_MAX: u64 = 65_536;
+
+/// Feeds of a peer of which it is told in the hello what is held here; the newest ones.
+pub const HELLO_HEADS_MAX: usize = 32;
+
 /// Commands that may wait for the store at a time.
 pub const COMMANDS_MAX: usize = 1_024;
 

@@ -33,6 +33,9 @@ pub enum MergeRefusal {
         /// The entry where they differ at the latest.
         at: SeqNo,
     },
+    /// Its feed is cut, and as much as is kept of what lies above is here.
+    #[error("as much as is kept of a feed with two histories, or of a withdrawn node, is here already")]
+    QuarantineFull,
     /// Nothing in it is new. Normal when two peers send the same.
     #[error("everything in it is held already")]
     Known,

@@ -12,28 +12,33 @@
 //! described in its module; all numbers in keys are big-endian, no value exceeds [`crate::limits::PAGE_BYTES_MAX`].
 
 use crate::chunk::OpenedChunk;
-use crate::entry::Entry;
+use crate::entry::{Checkpoint, Entry};
 use crate::fact::{Fact, Reviewed, Role, Subject};
-use crate::id::{EntryId, Hash, Lane, NodeKey, SeqNo};
+use crate::id::{EntryId, FeedHeader, FeedId, Hash, Lane, NodeKey, SeqNo};
 use crate::io::Arrival;
 use crate::view::{Batch, Table, View, ViewError};
 
 mod codes;
 mod control;
 mod counts;
+mod diverge;
 mod documents;
 mod flags;
 mod heads;
 mod pages;
 mod people;
+pub mod quarantine;
 mod ranges;
+mod rename;
+mod retract;
 mod row;
 mod standing;
 mod subjects;
 
 pub use codes::{CodeRecord, CodeTotals, code, code_totals, codes, issued};
-pub use control::{control, receipt_mark};
+pub use control::{control, fork_proofs, receipt_mark};
 pub use counts::{Counts, HourCount, counts, hours};
+pub use diverge::diverge;
 pub use documents::{DOCUMENT_FACTS_MAX, document_facts};
 pub use flags::{About, Flag, FlagKind, FlagState, Owner, Party, flags};
 pub use heads::{HeadRecord, head, heads};
@@ -117,16 +122,35 @@ pub fn apply<V: View>(
     arrival: Arrival,
     rules: &Rules<'_>,
 ) -> Result<Projected, ViewError> {
-    let feed = chunk.header.id();
-    let record = head(batch, &feed)?.unwrap_or_else(|| HeadRecord::new(chunk.header));
-    let mut projected = Projected { placed: Placed::Applied, above_role: Vec::new(), unreadable: Vec::new() };
-    match place(chunk, record.height, record.head) {
+    let mut projected = Projected::nowhere();
+    let cut = quarantine::of(batch, &chunk.header)?;
+    let (pages, mut record) = match &cut {
+        Some(cut) => {
+            let home = quarantine::home(batch, cut, chunk)?;
+            (home.pages, home.record)
+        }
+        None => {
+            let feed = chunk.header.id();
+            (feed, head(batch, &feed)?.unwrap_or_else(|| HeadRecord::new(chunk.header)))
+        }
+    };
+    let height = record.height;
+    match place(chunk, height, record.head) {
         Ok(new) => {
-            let tail = pages::Tail::open(batch, feed, record)?;
-            let fold = Fold { chunk, arrival, rules, role: (rules.role_of)(&chunk.header.writer) };
-            projected.placed = fold.run(batch, tail, new, &mut projected)?;
+            let role = (rules.role_of)(&chunk.header.writer);
+            record.role = role;
+            let tail = pages::Tail::open(batch, pages, record)?;
+            let fold = Fold { header: chunk.header, arrival, rules, role };
+            let stands_to = cut.as_ref().map(|cut| cut.from);
+            projected.placed = fold.run(batch, tail, (new, &chunk.checkpoint), stands_to, &mut projected)?;
+            if cut.is_some() {
+                quarantine::grew(batch, &chunk.header.id());
+            }
         }
         Err(placed) => projected.placed = placed,
+    }
+    if !matches!(projected.placed, Placed::Partly { .. }) && !quarantine::settle(batch, rules)? {
+        projected.placed = Placed::Partly { through: height };
     }
     if !matches!(projected.placed, Placed::Partly { .. }) && indexed(batch)? < arrival {
         batch.put(Table::Meta, INDEXED.to_vec(), arrival.0.to_be_bytes().to_vec());
@@ -164,10 +188,16 @@ fn place(chunk: &OpenedChunk, height: SeqNo, head: Hash) -> Result<&[Entry], Pla
 
 /// One chunk on its way into the tables.
 struct Fold<'c, 'r> {
-    chunk: &'c OpenedChunk,
+    header: FeedHeader,
     arrival: Arrival,
     rules: &'c Rules<'r>,
     role: Option<Role>,
+}
+
+impl Projected {
+    const fn nowhere() -> Self {
+        Self { placed: Placed::Applied, above_role: Vec::new(), unreadable: Vec::new() }
+    }
 }
 
 impl Fold<'_, '_> {
@@ -175,7 +205,8 @@ impl Fold<'_, '_> {
         &self,
         batch: &mut Batch<'_, V>,
         mut tail: pages::Tail,
-        new: &[Entry],
+        (new, checkpoint): (&[Entry], &Checkpoint),
+        stands_to: Option<SeqNo>,
         projected: &mut Projected,
     ) -> Result<Placed, ViewError> {
         tail.record.arrival = self.arrival;
@@ -186,15 +217,16 @@ impl Fold<'_, '_> {
             for entry in slice {
                 tail.push(batch, entry);
             }
-            if tail.record.height == self.chunk.checkpoint.seq {
-                tail.close(&self.chunk.checkpoint);
+            if tail.record.height == checkpoint.seq {
+                tail.close(checkpoint);
             }
             tail.write_page(batch);
-            for entry in slice {
-                self.entry(batch, &mut tail, &mut tally, entry, projected)?;
+            for entry in slice.iter().filter(|entry| stands_to.is_none_or(|from| entry.seq < from)) {
+                let registered = self.entry(batch, tail.feed, &mut tally, entry, projected)?;
+                tail.record.registered += u64::from(registered);
             }
             tail.write_head(batch);
-            if batch.len() >= self.rules.keys_max && tail.record.height < self.chunk.checkpoint.seq {
+            if batch.len() >= self.rules.keys_max && tail.record.height < checkpoint.seq {
                 tally.flush(batch)?;
                 return Ok(Placed::Partly { through: tail.record.height });
             }
@@ -203,32 +235,31 @@ impl Fold<'_, '_> {
         Ok(Placed::Applied)
     }
 
+    /// Applies one entry under the name of a feed; tells whether it is a registration.
     fn entry<V: View>(
         &self,
         batch: &mut Batch<'_, V>,
-        tail: &mut pages::Tail,
+        feed: FeedId,
         tally: &mut Tally,
         entry: &Entry,
         projected: &mut Projected,
-    ) -> Result<(), ViewError> {
-        let id = EntryId { feed: tail.feed, seq: entry.seq };
-        let writer = self.chunk.header.writer;
+    ) -> Result<bool, ViewError> {
+        let id = EntryId { feed, seq: entry.seq };
+        let writer = self.header.writer;
         let Ok(fact) = Fact::from_bytes(&entry.fact) else {
             flags::unapplied(batch, FlagKind::Unreadable, (id, entry.stamp, writer));
             projected.unreadable.push(id);
-            return Ok(());
+            return Ok(false);
         };
         if !self.role.is_some_and(|role| fact.allowed(role)) {
             flags::unapplied(batch, FlagKind::AboveRole, (id, entry.stamp, writer));
             projected.above_role.push(id);
-            return Ok(());
+            return Ok(false);
         }
         documents::write(batch, id, entry, &fact);
         control::apply(batch, id, entry, &fact)?;
-        if matches!(fact, Fact::Registered(_)) {
-            tail.record.registered += 1;
-        }
-        self.fact(batch, tally, id, entry, &fact)
+        self.fact(batch, tally, id, entry, &fact)?;
+        Ok(matches!(fact, Fact::Registered(_)))
     }
 
     fn fact<V: View>(
@@ -239,7 +270,7 @@ impl Fold<'_, '_> {
         entry: &Entry,
         fact: &Fact,
     ) -> Result<(), ViewError> {
-        let writer = self.chunk.header.writer;
+        let writer = self.header.writer;
         let place = (entry.stamp, id);
         let window_ms = self.rules.window_ms;
         match fact {
@@ -274,8 +305,8 @@ impl Fold<'_, '_> {
                 tubes::read(batch, &fact.tube, writer, place, fact.outcome)
             }
             Fact::Reviewed(fact) => self.review(batch, tally, id, entry, fact),
-            Fact::Issued(fact) if self.chunk.header.lane == Lane::PRIVATE => codes::issue(batch, id, entry.stamp, fact),
-            Fact::Revoked(fact) if self.chunk.header.lane == Lane::PRIVATE => codes::revoke(batch, &fact.code),
+            Fact::Issued(fact) if self.header.lane == Lane::PRIVATE => codes::issue(batch, id, entry.stamp, fact),
+            Fact::Revoked(fact) if self.header.lane == Lane::PRIVATE => codes::revoke(batch, &fact.code),
             // These change documents or control only; a code in a lane that others read is nobody's code.
             Fact::Amended(_)
             | Fact::Moved(_)
@@ -289,6 +320,7 @@ impl Fold<'_, '_> {
             | Fact::Status(_)
             | Fact::Receipt(_)
             | Fact::ForkProof(_)
+            | Fact::ForkDecided(_)
             | Fact::SealKey(_)
             | Fact::Issued(_)
             | Fact::Revoked(_) => Ok(()),

@@ -9,7 +9,7 @@
 //! - Equal inputs give equal outputs, byte for byte.
 //! - Nothing is shown, announced, acknowledged or receipted before it is durable.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand_chacha::ChaCha20Rng;
@@ -21,11 +21,13 @@ use crate::chunk::{OpenedChunk, SealedChunk};
 use crate::clock::Clock;
 use crate::control::{Control, Effect};
 use crate::copies::Copies;
+use crate::cuts::{Cut, Cuts};
 use crate::entry::node_key;
-use crate::exchange::frame::{Frame, Hello, Want};
+use crate::exchange::frame::{Frame, Hello};
 use crate::exchange::session::Session;
 use crate::exchange::{self, Exchange, Out};
 use crate::fact::{Fact, FactError, Role};
+use crate::fork::Divergence;
 use crate::frontier::{Frontier, Head, Lanes};
 use crate::id::{EntryId, Epoch, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
 use crate::io::{
@@ -33,7 +35,6 @@ use crate::io::{
 };
 use crate::issuing::Issuer;
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::merge::{self, MergeRefusal};
 use crate::parked::Parked;
 use crate::receipting::Receipting;
 use crate::roster::Standing;
@@ -43,7 +44,10 @@ mod acknowledge;
 mod commands;
 mod durable;
 mod import;
+mod incoming;
+mod quarantine;
 mod registry;
+mod renewal;
 mod status;
 
 pub use status::{LastAgreed, ListAge, Missing, PeerStatus, Status};
@@ -71,8 +75,12 @@ pub struct Identity {
 /// What the store holds, read before the node starts.
 #[derive(Debug, Default)]
 pub struct Held {
-    /// The head of every feed.
+    /// The head of every feed; of one that is cut, where it ends.
     pub heads: Vec<Head>,
+    /// Where feeds are cut.
+    pub cuts: Vec<Cut>,
+    /// The head of every history above a cut, under its name.
+    pub branches: Vec<(FeedId, Head)>,
     /// Facts that change what the node accepts, oldest first; their writers' roles were checked when they came.
     pub control: Vec<Fact>,
     /// Documents of the root that came with the enrolment: trust list, policy, certificates.
@@ -133,6 +141,8 @@ struct Question {
 #[derive(Debug)]
 enum Purpose {
     Serve(LinkId, FeedId, SeqNo),
+    Diverge(quarantine::Suspicion),
+    Split(FeedId),
     Command(Box<commands::Waiting>),
 }
 
@@ -167,6 +177,13 @@ pub struct Replica {
     tips: VerifiedTips,
     exchange: Exchange,
     parked: Parked,
+    cuts: Cuts,
+    /// Feeds that are cut below what is held, until the tables told which history that is.
+    unsplit: BTreeSet<FeedId>,
+    /// Feeds read again from their beginning, and from whom, to find where two histories part.
+    suspects: BTreeMap<FeedId, LinkId>,
+    /// Feeds whose fork this node stated in this life.
+    stated: BTreeSet<FeedId>,
     copies: Copies,
     receipting: Option<Receipting>,
     issuer: Option<Issuer>,
@@ -214,6 +231,7 @@ impl Replica {
             }
             tips.durable.set(head);
         }
+        held.branches.into_iter().for_each(|(id, head)| tips.durable.set_as(id, head));
         let lanes = Session::lanes(&own);
         let exchange_own = exchange::Own { lanes, epoch: identity.epoch, certificate: identity.certificate };
         let exchange = Exchange::new(exchange_own, held.cursors, tips.durable.newest(), jitter);
@@ -226,6 +244,10 @@ impl Replica {
             tips,
             exchange,
             parked: Parked::default(),
+            cuts: Cuts::restore(held.cuts),
+            unsplit: BTreeSet::new(),
+            suspects: BTreeMap::new(),
+            stated: BTreeSet::new(),
             copies: Copies::restore(held.registrations, held.unreceipted),
             receipting,
             issuer,
@@ -263,7 +285,7 @@ impl Replica {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Connected { link, peer, dialled } => self.connected(now, link, peer, dialled),
-            Input::Disconnected { link } => self.exchange.disconnected(now, link),
+            Input::Disconnected { link } => self.disconnected(now, link),
             Input::Frame { link, bytes } => self.frame(now, link, &bytes),
             Input::Persisted { request, result } => self.persisted(now, request, result),
             Input::Indexed { through } => self.index_reached(through),
@@ -327,13 +349,18 @@ impl Replica {
         }
     }
 
+    fn disconnected(&mut self, now: Now, link: LinkId) {
+        self.suspects.retain(|_, from| *from != link);
+        self.exchange.disconnected(now, link);
+    }
+
     fn connected(&mut self, now: Now, link: LinkId, peer: NodeKey, dialled: bool) {
         if self.control.roster.is_withdrawn(&peer) {
             self.outputs.push_back(Output::Close { link, reason: CloseReason::Withdrawn });
             return;
         }
         let known = self.control.roster.certificate(&peer).is_some();
-        self.exchange.connected(now, link, (peer, dialled), known, self.tips.durable.newest());
+        self.exchange.connected(now, link, (peer, dialled), known, &self.tips.durable);
     }
 
     fn frame(&mut self, now: Now, link: LinkId, bytes: &[u8]) {
@@ -343,7 +370,8 @@ impl Replica {
             Ok(Frame::Chunk(bytes)) => self.chunk(now, link, bytes.into()),
             Ok(frame) => {
                 let held = self.exchange.frame(now, link, frame, &self.tips.durable, &self.tips);
-                held.into_iter().for_each(|held| self.copies.held_by_peer(held.feed, held.seq));
+                held.iter().for_each(|held| self.copies.held_by_peer(held.feed, held.seq));
+                self.told_of_own(held.into_iter());
                 self.pump(link);
             }
         }
@@ -369,6 +397,7 @@ impl Replica {
                     self.outputs.push_back(Output::Keep { node: peer, certificate: hello.certificate.to_vec() });
                 }
                 self.outputs.push_back(Output::Admit { link, peer });
+                self.told_in_hello(hello.yours.as_ref().map_or(&[], |yours| yours.as_slice()));
                 self.exchange.welcome(now, link, hello, certificate, &self.tips.durable);
                 self.unpark(now, peer);
             }
@@ -376,100 +405,14 @@ impl Replica {
         }
     }
 
-    fn chunk(&mut self, now: Now, link: LinkId, bytes: Vec<u8>) {
-        let Some(peer) = self.exchange.session(link).filter(|s| s.open.is_some()).map(|session| session.peer) else {
-            self.outputs.push_back(Output::Close { link, reason: CloseReason::BadFrame });
-            return;
-        };
-        match SealedChunk::parse(bytes) {
-            // The peer was told what came of it.
-            Ok(sealed) => drop(self.merge(now, Some(link), peer, sealed)),
-            Err(_) => self.outputs.push_back(Output::Close { link, reason: CloseReason::BadChunk }),
-        }
-    }
-
-    /// A chunk of somebody's feed, from a peer or from a bundle: on its way to the disk, or why not.
-    fn merge(
-        &mut self,
-        now: Now,
-        link: Option<LinkId>,
-        peer: NodeKey,
-        sealed: SealedChunk,
-    ) -> Result<(), MergeRefusal> {
-        let (header, last) = (*sealed.header(), sealed.last());
-        let id = header.id();
-        let range = Want { feed: id.short(), from: sealed.first(), to: last };
-        let standing = self.control.roster.standing(&header.writer, &id);
-        let examined = if self.lanes.contains(header.lane) {
-            merge::examine(&sealed, standing, self.tips.of(&id))
-        } else {
-            Err(MergeRefusal::Lane)
-        };
-        match examined {
-            Ok(chunk) => {
-                if let Some(link) = link {
-                    self.exchange.arrived(now, link, id.short(), chunk.checkpoint.seq);
-                }
-                self.tips.ahead.insert(id, (chunk.checkpoint.seq, chunk.checkpoint.head));
-                self.persist(chunk, sealed, link);
-                Ok(())
-            }
-            Err(MergeRefusal::Known) => {
-                if let Some(link) = link {
-                    self.known(now, link, id, header.lane, last);
-                }
-                Err(MergeRefusal::Known)
-            }
-            Err(MergeRefusal::UnknownWriter) if self.parked.hold(link, peer, sealed) => {
-                if let Some(link) = link {
-                    self.exchange.refused(now, link, range);
-                }
-                Err(MergeRefusal::UnknownWriter)
-            }
-            Err(reason) => {
-                self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
-                if let (Some(link), MergeRefusal::Fork { .. } | MergeRefusal::Withdrawn) = (link, reason) {
-                    self.exchange.set_aside(link, id.short());
-                }
-                if let MergeRefusal::Fork { at } = reason {
-                    self.outputs.push_back(Output::Notice(Notice::Fork { feed: id, seq: at }));
-                }
-                if let (Some(link), MergeRefusal::Chunk(_)) = (link, reason) {
-                    self.outputs.push_back(Output::Close { link, reason: CloseReason::BadChunk });
-                }
-                if let Some(link) = link {
-                    self.exchange.refused(now, link, range);
-                }
-                Err(reason)
-            }
-        }
-    }
-
-    /// A peer sent what is held, or what is on its way to the disk: it is told as soon as that is durable.
-    fn known(&mut self, now: Now, link: LinkId, id: FeedId, lane: Lane, last: SeqNo) {
-        let covers =
-            |writing: &&mut durable::Writing| writing.chunk.header.id() == id && writing.chunk.checkpoint.seq >= last;
-        match self.tips.durable.get(&id).filter(|head| head.seq >= last).copied() {
-            Some(head) => self.exchange.durable(now, Some(link), id.short(), lane, head.seq),
-            None => self.writing.values_mut().find(covers).into_iter().for_each(|writing| writing.from.push(link)),
-        }
-    }
-
-    fn unpark(&mut self, now: Now, writer: NodeKey) {
-        for (link, peer, sealed) in self.parked.release(&writer) {
-            // Whoever sent it was told that it waits, and is told again if it is refused.
-            let _ = self.merge(now, link, peer, sealed);
-        }
-    }
-
     /// Applies what a durable chunk says about who takes part and what counts.
     fn learn(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId) {
-        if !self.control.listens_to(&chunk.header.writer) {
-            return;
-        }
-        for entry in &chunk.entries {
+        let listens = self.control.listens_to(&chunk.header.writer);
+        for entry in self.standing_entries(chunk) {
             let entry_id = EntryId { feed: id, seq: entry.seq };
             match Fact::from_bytes(&entry.fact) {
+                Ok(fact @ Fact::ForkProof(_)) if !listens => drop(self.take_effect(&fact)),
+                Ok(_) | Err(_) if !listens => {}
                 Ok(fact) => {
                     if let Effect::Enrolled(node) = self.apply_control(entry_id, &chunk.header.writer, &fact) {
                         self.unpark(now, node);
@@ -496,6 +439,7 @@ impl Replica {
 
     fn take_effect(&mut self, fact: &Fact) -> Effect {
         let effect = self.control.apply(fact);
+        self.cut_by(fact);
         match &effect {
             Effect::Withdrawn(peer) => {
                 self.outputs.push_back(Output::Withdraw { peer: *peer });
@@ -505,14 +449,29 @@ impl Replica {
                     self.outputs.push_back(Output::Release { through });
                 }
             }
+            Effect::Enrolled(node) if *node == self.own.node => self.adopt(fact),
             Effect::Enrolled(_) | Effect::None | Effect::NotOfTheRoot => {}
         }
         effect
     }
 
+    /// The root signed this node a newer certificate.
+    fn adopt(&mut self, fact: &Fact) {
+        let Fact::Enrolled(enrolled) = fact else { return };
+        let newest = self.control.roster.certificate(&self.own.node).filter(|newest| newest.serial > self.own.serial);
+        if let Some(newest) = newest.cloned()
+            && Certificate::open(&enrolled.certificate, self.control.roster.root()).as_ref() == Ok(&newest)
+        {
+            self.own = newest;
+            self.exchange.certified(enrolled.certificate.to_vec());
+            self.outputs.push_back(Output::Renewed { certificate: enrolled.certificate.to_vec() });
+        }
+    }
+
     fn index_reached(&mut self, through: Arrival) {
         self.indexed = self.indexed.max(through);
         self.forget_indexed();
+        self.ask_unsplit();
         for link in std::mem::take(&mut self.waiting_for_index) {
             self.pump(link);
         }
@@ -534,7 +493,7 @@ impl Replica {
     /// Reads the next range a peer asked for.
     fn pump(&mut self, link: LinkId) {
         while let Some(range) = self.exchange.next_load(link) {
-            let query = Query::Range { feed: range.feed, from: range.from, bytes_max: CHUNK_BYTES_MAX };
+            let query = Query::Range { feed: range.feed, from: range.from, to: range.to, bytes_max: CHUNK_BYTES_MAX };
             self.ask(Purpose::Serve(link, range.feed, range.from), query);
         }
     }
@@ -543,6 +502,14 @@ impl Replica {
         let Some(Question { purpose, indexed }) = self.loading.remove(&request) else { return };
         match purpose {
             Purpose::Serve(link, feed, from) => self.serve(link, feed, from, indexed, answer),
+            Purpose::Diverge(suspicion) => {
+                let divergence =
+                    if let Answer::Diverges(divergence) = answer { divergence } else { Divergence::Behind };
+                self.compared(now, suspicion, divergence);
+            }
+            Purpose::Split(feed) => {
+                self.split(now, feed, if let Answer::Cut(at_cut) = answer { at_cut } else { None });
+            }
             Purpose::Command(waiting) => {
                 self.decide(now, *waiting, answer);
                 self.forget_indexed();
@@ -553,7 +520,9 @@ impl Replica {
     fn serve(&mut self, link: LinkId, feed: FeedId, from: SeqNo, asked_at: Arrival, answer: Answer) {
         let chunk = match answer {
             Answer::Range(chunk) => chunk.and_then(|bytes| SealedChunk::parse(bytes).ok()),
-            Answer::Desk { .. } | Answer::Registry { .. } | Answer::Failed => None,
+            Answer::Desk { .. } | Answer::Registry { .. } | Answer::Diverges(_) | Answer::Cut(_) | Answer::Failed => {
+                None
+            }
         };
         match chunk {
             Some(chunk) => {

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::certificate::Certificate;
 use crate::chunk::{OpenedChunk, SealedChunk};
+use crate::cuts::Cut;
 use crate::entry::{Entry, node_key};
 use crate::fact::{Fact, Role};
 use crate::frontier::Head;
@@ -128,7 +129,10 @@ pub fn held<V: View>(
         }
     }
     let Reading { mut found, feeds, .. } = reading;
-    found.held.heads = feeds.into_values().filter_map(|feed| feed.head).collect();
+    let heads = feeds.into_iter().filter_map(|(id, feed)| Some((id, feed.head?)));
+    let (feeds, branches): (Vec<_>, Vec<_>) = heads.partition(|(id, head)| *id == head.header.id());
+    found.held.heads = feeds.into_iter().map(|(_, head)| head).collect();
+    found.held.branches = branches;
     Ok(found)
 }
 
@@ -165,10 +169,16 @@ impl Reading {
             Self { found: Found::default(), own: node_key(&identity.key), roster, feeds: BTreeMap::new() };
         let held = &mut reading.found.held;
         (held.signed, held.control) = (signed, control);
+        for cut in project::quarantine::cuts(view)? {
+            let branches =
+                project::quarantine::branches(view, &cut.header.id())?.into_iter().map(|(id, _)| id).collect();
+            let project::quarantine::Cut { header, from, stem, forked, .. } = cut;
+            held.cuts.push(Cut { header, from, stem, forked, branches });
+        }
         held.cursors = cursors(view)?;
         held.indexed = project::indexed(view)?;
         held.issued = project::code_totals(view)?.issued;
-        for record in project::heads(view)? {
+        for (id, record) in project::quarantine::named_heads(view)? {
             if record.header.writer == reading.own {
                 held.registrations += record.registered;
             }
@@ -180,7 +190,6 @@ impl Reading {
                 signature: checkpoint.signature,
                 arrival: record.arrival,
             });
-            let id = record.header.id();
             if let Some(mark) = project::receipt_mark(view, &id)? {
                 held.receipts.insert(id, mark);
             }
@@ -199,6 +208,10 @@ impl Reading {
         let id = chunk.header.id();
         if chunk.header.writer == self.own {
             self.owed(arrival, chunk, id);
+        }
+        if arrival > self.found.held.indexed && self.found.held.cuts.iter().any(|cut| cut.header.id() == id) {
+            // The tables tell where it belongs as soon as they have it; a peer sends it once more meanwhile.
+            return;
         }
         let feed = self.feeds.entry(id).or_default();
         let held = feed.head.map_or((SeqNo(0), Hash::ZERO), |head| (head.seq, head.hash));
@@ -240,7 +253,7 @@ impl Reading {
             held.registrations += u64::from(matches!(fact, Fact::Registered(_)));
             held.issued += u64::from(matches!(fact, Fact::Issued(_)) && chunk.header.lane == Lane::PRIVATE);
         }
-        if role == Role::Authority {
+        if role == Role::Authority || matches!(fact, Fact::ForkProof(_)) {
             if let Fact::Enrolled(enrolled) = &fact {
                 let _ = self.roster.enrol(&enrolled.certificate);
             }

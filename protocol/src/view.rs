@@ -25,11 +25,13 @@ pub enum Table {
     Counts = 8,
     /// Cursors and other small things that may be lost.
     Meta = 9,
+    /// What is kept and does not count, and where it begins.
+    Quarantine = 10,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Heads,
         Self::Pages,
         Self::Documents,
@@ -39,6 +41,7 @@ impl Table {
         Self::Codes,
         Self::Counts,
         Self::Meta,
+        Self::Quarantine,
     ];
 }
 

@@ -96,7 +96,7 @@ proptest! {
         for record in project::heads(&source.tables).unwrap() {
             let feed = record.header.id();
             let mut next = SeqNo(1);
-            while let Some(sealed) = read_range(&source.tables, &feed, next, bytes_max).unwrap() {
+            while let Some(sealed) = read_range(&source.tables, &feed, next, SeqNo(u64::MAX), bytes_max).unwrap() {
                 next = sealed.last().next();
                 copy.hear(&sealed.open().unwrap());
             }
@@ -118,7 +118,7 @@ proptest! {
             let feed = first.header.id();
             let all: Vec<_> = chunks.iter().flat_map(|chunk| chunk.entries.clone()).collect();
             for (place, entry) in all.iter().enumerate() {
-                let opened = read_range(&source.tables, &feed, entry.seq, bytes_max).unwrap().unwrap().open().unwrap();
+                let opened = read_range(&source.tables, &feed, entry.seq, SeqNo(u64::MAX), bytes_max).unwrap().unwrap().open().unwrap();
                 prop_assert_eq!(&opened.entries[..], &all[place..place + opened.entries.len()]);
                 let alone = project::entry(&source.tables, EntryId { feed, seq: entry.seq }).unwrap();
                 prop_assert_eq!(alone.as_ref(), Some(entry));
@@ -126,7 +126,7 @@ proptest! {
                 prop_assert_eq!(&rest[..], &all[place..]);
             }
             let past = SeqNo(all.len() as u64 + 1);
-            prop_assert_eq!(read_range(&source.tables, &feed, past, bytes_max).unwrap(), None);
+            prop_assert_eq!(read_range(&source.tables, &feed, past, SeqNo(u64::MAX), bytes_max).unwrap(), None);
         }
     }
 
@@ -225,7 +225,11 @@ fn a_chunk_that_overlaps_adds_what_is_new_in_it() {
         writer.chunk(MORNING, registered(person, 0));
     }
     let whole = hear_all(&writer.chunks);
-    let long = read_range(&whole.tables, &feed(SITE), SeqNo(1), CHUNK_BYTES_MAX).unwrap().unwrap().open().unwrap();
+    let long = read_range(&whole.tables, &feed(SITE), SeqNo(1), SeqNo(u64::MAX), CHUNK_BYTES_MAX)
+        .unwrap()
+        .unwrap()
+        .open()
+        .unwrap();
     assert_eq!(long.entries.len(), 3);
     let mut replica = hear_all(&writer.chunks[..2]);
     assert_eq!(replica.hear(&long).placed, Placed::Applied);
@@ -246,7 +250,7 @@ fn a_long_feed_is_read_back_in_chunks_that_travel() {
     let replica = hear_all(&writer.chunks);
     for bytes_max in [1, 16 * 1024, CHUNK_BYTES_MAX] {
         let mut next = SeqNo(1);
-        while let Some(sealed) = read_range(&replica.tables, &feed(SITE), next, bytes_max).unwrap() {
+        while let Some(sealed) = read_range(&replica.tables, &feed(SITE), next, SeqNo(u64::MAX), bytes_max).unwrap() {
             let opened = sealed.open().unwrap();
             assert!(sealed.as_bytes().len() <= bytes_max || opened.entries.len() <= 128, "{bytes_max}");
             next = opened.checkpoint.seq.next();
@@ -286,8 +290,8 @@ fn the_largest_chunk_can_be_passed_on_after_its_last_page_filled_up() {
         writer.close();
     }
     let replica = hear_all(&writer.chunks);
-    let sealed = read_range(&replica.tables, &feed(SITE), SeqNo(1), CHUNK_BYTES_MAX).unwrap().unwrap();
+    let sealed = read_range(&replica.tables, &feed(SITE), SeqNo(1), SeqNo(u64::MAX), CHUNK_BYTES_MAX).unwrap().unwrap();
     assert_eq!(SealedChunk::parse(sealed.into_bytes()).unwrap().open().unwrap(), writer.chunks[0]);
-    let rest = read_range(&replica.tables, &feed(SITE), SeqNo(342), CHUNK_BYTES_MAX).unwrap().unwrap();
+    let rest = read_range(&replica.tables, &feed(SITE), SeqNo(342), SeqNo(u64::MAX), CHUNK_BYTES_MAX).unwrap().unwrap();
     assert_eq!(rest.last(), SeqNo(349));
 }

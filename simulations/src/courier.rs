@@ -99,7 +99,7 @@ fn above(disk: &Disk, held: impl Fn(&FeedId) -> SeqNo, lanes: &Lanes) -> Result<
         }
         let mut from = held(&feed).next();
         while from <= record.height {
-            let query = Query::Range { feed, from, bytes_max: CHUNK_BYTES_MAX };
+            let query = Query::Range { feed, from, to: record.height, bytes_max: CHUNK_BYTES_MAX };
             let Answer::Range(Some(bytes)) = answer::read(disk.tables(), &query)? else { break };
             let Ok(chunk) = swabmesh_protocol::chunk::SealedChunk::parse(bytes) else { break };
             from = chunk.last().next();

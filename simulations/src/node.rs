@@ -49,6 +49,8 @@ pub struct Node {
     pub serves: bool,
     /// How often its store was replaced: each begins another epoch.
     pub epochs: u64,
+    /// The lifetime of its store, once that is another one than the first.
+    pub epoch: Option<Epoch>,
     replica: Option<Replica>,
     started: At,
 }
@@ -67,6 +69,7 @@ impl Node {
             indexing: false,
             serves: false,
             epochs: 0,
+            epoch: None,
             replica: None,
             started: At(0),
         }
@@ -80,7 +83,7 @@ impl Node {
             key: citizen.key.clone(),
             certificate: citizen.certificate.clone(),
             root: city.root.verifying_key(),
-            epoch: Epoch((self.epochs << EPOCH_SHIFT) + self.id.0 as u64 + 1),
+            epoch: self.epoch.unwrap_or(Epoch((self.epochs << EPOCH_SHIFT) + self.id.0 as u64 + 1)),
             seed: derive(seed, &citizen.name, u64::from(self.life)),
             issuers: (self.id == AUTHORITY).then(|| city.issuer.clone()).into_iter().collect(),
         })

@@ -108,6 +108,7 @@ pub fn command_name(command: &Command) -> String {
         Command::Revoke { person, .. } => format!("revoke of {person}"),
         Command::Publish(_) => "publish".to_owned(),
         Command::Withdraw { node, .. } => format!("withdraw {node}"),
+        Command::DecideFork { header, .. } => format!("decide the fork of {:?}", header.writer),
         Command::PublishSealKey { day, .. } => format!("publish the key of day {day}"),
     }
 }

@@ -224,6 +224,13 @@ impl World {
                 }
             }
             Output::Reply { request, result } => self.reply(id, request, &result),
+            Output::Renew { epoch } => {
+                self.line(id, format_args!("renew epoch {:016x}", epoch.0));
+                if let Some(node) = self.nodes.get_mut(id.0) {
+                    node.epoch = Some(epoch);
+                }
+            }
+            Output::Renewed { .. } => self.line(id, format_args!("certificate renewed")),
             Output::Imported { .. } | Output::Notice(Notice::InSync { .. }) => {}
             Output::Notice(notice) => {
                 if let Notice::Fork { feed, .. } = notice {

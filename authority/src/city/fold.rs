@@ -238,6 +238,9 @@ impl At<'_> {
             | Fact::Receipt(_)
             | Fact::ForkProof(_)
             | Fact::SealKey(_) => Vec::new(),
+            Fact::ForkDecided(f) => {
+                one(Said { value: f.header().id().to_string(), reason: f.reason.as_str(), ..Said::default() })
+            }
         }
     }
 

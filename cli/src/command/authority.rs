@@ -13,6 +13,7 @@ mod city;
 mod codes;
 mod decisions;
 mod enrol;
+mod fork;
 mod init;
 mod key;
 mod links;
@@ -44,6 +45,7 @@ enum Action {
     Report(city::ReportArguments),
     Export(city::ExportArguments),
     Purge(city::PurgeArguments),
+    Fork(fork::Arguments),
     Tube(site::tube::ShowArguments),
     Box(site::transport::ShowArguments),
     Seed(seed::Arguments),
@@ -74,6 +76,7 @@ impl Arguments {
             Action::Report(arguments) => arguments.run(out),
             Action::Export(arguments) => arguments.run(out),
             Action::Purge(arguments) => arguments.run(out),
+            Action::Fork(arguments) => arguments.run(out),
             Action::Tube(arguments) => arguments.run(out),
             Action::Box(arguments) => arguments.run(out),
             Action::Seed(arguments) => arguments.run(out),

@@ -133,6 +133,16 @@ fn knowledge(status: &Value, out: &mut String) {
         number(status, "entries"),
         number(status, "feeds"),
     );
+    if number(status, "forks") > 0 || number(status, "quarantined") > 0 {
+        let (forks, kept) = (number(status, "forks"), number(status, "quarantined"));
+        let _ = writeln!(out, "quarantine: {kept} entries kept above {forks} forks and withdrawals");
+    }
+    let offset = status["clock_offset_ms"].as_i64().unwrap_or_default();
+    let doubtful = if status["clock_doubtful"] == Value::Bool(true) { "  DOUBTFUL" } else { "" };
+    if offset != 0 || !doubtful.is_empty() {
+        let side = if offset >= 0 { "behind" } else { "ahead of" };
+        let _ = writeln!(out, "clock: {} {side} the peers{doubtful}", duration(offset.unsigned_abs() / 1_000));
+    }
     let disk = &status["disk"];
     if let Some(free) = disk["free_bytes"].as_u64() {
         let _ = writeln!(out, "disk: {} MiB free, journal {} MiB", free / MIB, number(disk, "journal_bytes") / MIB);

@@ -127,6 +127,9 @@ fn sort(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         Refusal::CorrectedWithoutReason { .. } => (WRONG, "corrected-without-reason", "Correct it, with the reason."),
         Refusal::NoSuchCode => (CONFLICT, "no-such-code", "Check person and kind."),
         Refusal::NoIssuerKey => (CONFLICT, "no-issuer-key", "Publish a trust list with an active issuing key."),
+        Refusal::NoSuchFork => {
+            (CONFLICT, "no-such-fork", "See `swabmesh log forks`; wait until both histories arrived.")
+        }
         Refusal::NoSuchNode => (CONFLICT, "no-such-node", "Check the node's key."),
         Refusal::PoolSize => (WRONG, "pool-size", "Choose 1, 5, 10 or 20."),
         Refusal::Issue(_) => (WRONG, "code-fields", "Put the named field right."),

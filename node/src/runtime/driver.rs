@@ -9,7 +9,7 @@ use swabmesh_protocol::answer::answer;
 use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::command::{Refusal, Reply};
 use swabmesh_protocol::fact::Role;
-use swabmesh_protocol::id::NodeKey;
+use swabmesh_protocol::id::{Epoch, NodeKey};
 use swabmesh_protocol::io::{
     Arrival, Carried, ImportRefusal, Imported, Input, LinkId, Notice, Output, PersistError, RequestId,
 };
@@ -251,6 +251,11 @@ impl Driver {
             Output::Remember { peer, epoch, through } => {
                 self.to_index.push(Job::Remember(restore::remembered(&peer, epoch, through)))
             }
+            Output::Renew { epoch } => self.renew(epoch),
+            Output::Renewed { .. } => {
+                self.count("certificates_renewed");
+                tracing::info!("the authority renewed this node's certificate");
+            }
             Output::Reply { request, result } => {
                 self.count(if result.is_ok() { "commands_answered" } else { "commands_refused" });
                 if let Some(answer) = self.replies.remove(&request) {
@@ -267,6 +272,15 @@ impl Driver {
         }
     }
 
+    /// Written down before anything of the new epoch: chunks follow in the same queue.
+    fn renew(&mut self, epoch: Epoch) {
+        self.count("epochs_renewed");
+        if let Err(error) = self.store.renew_epoch(epoch.0) {
+            // The next start goes on with the old one, whose end came back from peers by then, or notices again.
+            tracing::error!(%error, "the new epoch was not written down");
+        }
+    }
+
     fn notice(&mut self, notice: &Notice) {
         match notice {
             Notice::ChunkRefused { peer, reason } => {
@@ -276,6 +290,14 @@ impl Driver {
             Notice::Fork { feed, seq } => {
                 self.count("forks");
                 tracing::error!(%feed, seq = seq.0, "a writer signed two histories");
+            }
+            Notice::Restored { feed, here, there } => {
+                self.count("restored");
+                tracing::error!(
+                    %feed, here = here.0, there = there.0,
+                    "others hold more of this node's own log than it has itself: its disk was restored or cloned; \
+                     it goes on in a new epoch, and what is missing comes back"
+                );
             }
             Notice::InSync { peer } => tracing::debug!(%peer, "in sync"),
             Notice::AboveRole { entry } => {
@@ -552,6 +574,7 @@ fn name_of(reason: &swabmesh_protocol::merge::MergeRefusal) -> &'static str {
         MergeRefusal::Withdrawn => "withdrawn_writer",
         MergeRefusal::Gap { .. } => "gap",
         MergeRefusal::Fork { .. } => "fork",
+        MergeRefusal::QuarantineFull => "quarantine_full",
         MergeRefusal::Known => "known",
     }
 }

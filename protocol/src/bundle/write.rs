@@ -64,7 +64,7 @@ impl<'v, V: View> Writing<'v, V> {
 
     fn chunk(&mut self, line: Line) -> Result<Vec<u8>, WriteError> {
         let feed = line.header.id();
-        let sealed = project::read_range(self.view, &feed, line.from, CHUNK_BYTES_MAX)?;
+        let sealed = project::read_range(self.view, &feed, line.from, line.to, CHUNK_BYTES_MAX)?;
         let sealed = sealed.ok_or(WriteError::Gone { feed, from: line.from })?;
         let from = sealed.last().next();
         // What was written since the manifest may come along.

@@ -152,6 +152,10 @@ pub struct Hello {
     /// The speaker's wall clock, milliseconds since 1970 UTC: a sample, not a gate (N6).
     #[n(5)]
     pub wall: u64,
+    /// Heads held here of the listener's own feeds, newest first, as [`encode_heads`] lays them out: a listener that has
+    /// less of them itself was restored from an older image (N5).
+    #[n(6)]
+    pub yours: Option<ByteVec>,
 }
 
 /// A range of a feed.

@@ -23,7 +23,7 @@ impl Exchange {
     /// The peer's hello held: its certificate was opened and is of the peer.
     pub fn welcome(&mut self, now: Now, link: LinkId, hello: &Hello, certificate: Certificate, frontier: &Frontier) {
         // Before anything else: a peer that has no version in common with us learns ours, and with it why.
-        self.greet(now, link, frontier.newest());
+        self.greet(now, link, frontier);
         let (min, max) = self.versions;
         let Some(version) = hello.common_version(min, max) else {
             self.out.push(Out::Close(link, CloseReason::Version));

@@ -72,6 +72,14 @@ impl Pull {
         wants
     }
 
+    /// Asks for a feed from its beginning up to `to`, whatever is held of it.
+    pub fn reread(&mut self, now: Mono, feed: FeedShort, to: SeqNo) -> Want {
+        let from = SeqNo(1);
+        self.wanted.insert(feed, Wanted { from, to, asked: true });
+        self.progress = now;
+        Want { feed, from, to }
+    }
+
     /// A chunk of a feed up to `last` was verified.
     pub fn arrived(&mut self, now: Mono, feed: FeedShort, last: SeqNo) {
         if let Some(wanted) = self.wanted.get_mut(&feed) {

@@ -1,10 +1,9 @@
 //! The body of each fact. Field numbers are positions in the body's array and never change meaning.
 
 use super::{
-    Barcode, ByteVec, CodeId, Decode, Deserialize, Encode, EntryId, FeedHeader, FeedId, Hash, NodeKey, Person, SeqNo,
+    Barcode, ByteVec, CodeId, Decode, Deserialize, Encode, EntryId, FeedId, NodeKey, Person, SeqNo,
     Serialize, Text, Wall,
 };
-use crate::id::{Epoch, Lane};
 
 /// The operator who did it, as the site names them; at most 16 bytes.
 pub type Operator = Text<16>;
@@ -461,50 +460,6 @@ pub struct Receipt {
     /// Durable at the authority up to here; feeds unchanged since the receipt before are left out.
     #[n(0)]
     pub marks: Vec<Mark>,
-}
-
-/// A writer's signature over its feed up to an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct Signed {
-    /// The entry the checkpoint closes.
-    #[n(0)]
-    pub seq: SeqNo,
-    /// The entry's hash.
-    #[n(1)]
-    pub head: Hash,
-    /// Ed25519 over feed, number and hash.
-    #[cbor(n(2), with = "minicbor::bytes")]
-    pub signature: [u8; 64],
-}
-
-/// Body of [`super::Fact::ForkProof`]: two checkpoints of one number with two hashes.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct ForkProof {
-    /// Who told two histories.
-    #[n(0)]
-    pub writer: NodeKey,
-    /// In which epoch.
-    #[n(1)]
-    pub epoch: Epoch,
-    /// In which lane.
-    #[n(2)]
-    pub lane: Lane,
-    /// One history.
-    #[n(3)]
-    pub one: Signed,
-    /// The other.
-    #[n(4)]
-    pub other: Signed,
-}
-
-impl ForkProof {
-    /// The feed the proof is about.
-    #[must_use]
-    pub const fn header(&self) -> FeedHeader {
-        FeedHeader { writer: self.writer, epoch: self.epoch, lane: self.lane }
-    }
 }
 
 /// Body of [`super::Fact::SealKey`].

@@ -14,12 +14,15 @@
 //! | 6, feed (16) | the highest number receipted (8, big-endian) |
 //! | 7, feed (16) | the oldest proof of that feed's fork that holds |
 //! | 8, day (4), feed, number | every key of the day |
+//! | 9, feed, number | every decision on a fork |
 //!
 //! Newest and oldest are by stamp, then entry.
 
+use super::quarantine;
 use super::row::{self, Rest, damaged, entry_key};
-use crate::entry::{Checkpoint, Entry};
-use crate::fact::{Fact, ForkProof, Receipt, SealKey, Signed, Status};
+use crate::entry::Entry;
+use crate::fact::{Fact, Receipt, SealKey, Status};
+use crate::fork;
 use crate::id::{EntryId, FeedId, SeqNo};
 use crate::time::Stamp;
 use crate::view::{Batch, Table, View, ViewError};
@@ -33,6 +36,7 @@ const STATUS_SIGN: u8 = 5;
 const RECEIPT: u8 = 6;
 const FORK: u8 = 7;
 const SEAL_KEY: u8 = 8;
+const DECIDED: u8 = 9;
 
 fn key(kind: u8, rest: &[&[u8]]) -> Vec<u8> {
     [&[kind], rest.concat().as_slice()].concat()
@@ -71,7 +75,14 @@ pub(super) fn apply<V: View>(
     let oldest = |new: &[u8], held: &[u8]| new < held;
     match fact {
         Fact::Enrolled(_) => batch.put(Table::Control, key(ENROLLED, &[&place]), value(id, entry)),
-        Fact::Withdrawn(_) => batch.put(Table::Control, key(WITHDRAWN, &[&place]), value(id, entry)),
+        Fact::Withdrawn(fact) => {
+            batch.put(Table::Control, key(WITHDRAWN, &[&place]), value(id, entry));
+            quarantine::withdrawn(batch, fact)?;
+        }
+        Fact::ForkDecided(fact) => {
+            batch.put(Table::Control, key(DECIDED, &[&place]), value(id, entry));
+            quarantine::decided(batch, fact);
+        }
         Fact::SealKey(SealKey { day, .. }) => {
             batch.put(Table::Control, key(SEAL_KEY, &[&day.to_be_bytes(), &place]), value(id, entry));
         }
@@ -84,8 +95,9 @@ pub(super) fn apply<V: View>(
         Fact::Trust(_) => keep(batch, key(TRUST, &[]), value(id, entry), newest)?,
         Fact::Policy(_) => keep(batch, key(POLICY, &[]), value(id, entry), newest)?,
         Fact::Receipt(receipt) => receipted(batch, receipt)?,
-        Fact::ForkProof(proof) if holds(proof) => {
+        Fact::ForkProof(proof) if fork::verify(proof).is_ok() => {
             keep(batch, key(FORK, &[&proof.header().id().0]), value(id, entry), oldest)?;
+            quarantine::forked(batch, proof)?;
         }
         Fact::ForkProof(_)
         | Fact::Opened(_)
@@ -115,13 +127,6 @@ fn receipted<V: View>(batch: &mut Batch<'_, V>, receipt: &Receipt) -> Result<(),
     Ok(())
 }
 
-/// Whether a proof shows two histories under one writer's signatures; anyone may claim one.
-fn holds(proof: &ForkProof) -> bool {
-    let header = proof.header();
-    let signed = |Signed { seq, head, signature }: Signed| Checkpoint { seq, head, signature }.verify(&header).is_ok();
-    proof.one.seq == proof.other.seq && proof.one.head != proof.other.head && signed(proof.one) && signed(proof.other)
-}
-
 /// Reads the facts a node must know to go on as before, in the order of stamps, then entries.
 ///
 /// Certificates, trust list and policy are signed by the root besides: whoever takes them up checks that again.
@@ -130,7 +135,7 @@ fn holds(proof: &ForkProof) -> bool {
 /// [`ViewError`]: our disk.
 pub fn control<V: View>(view: &V) -> Result<Vec<(EntryId, Fact)>, ViewError> {
     let mut facts: Vec<((Stamp, EntryId), Fact)> = Vec::new();
-    for kind in [ENROLLED, WITHDRAWN, TRUST, POLICY, STATUS, STATUS_SIGN, FORK, SEAL_KEY] {
+    for kind in [ENROLLED, WITHDRAWN, TRUST, POLICY, STATUS, STATUS_SIGN, FORK, SEAL_KEY, DECIDED] {
         row::for_each(view, Table::Control, &[kind], |_, value| {
             let mut rest = Rest(&value);
             let place = rest.stamp().zip(rest.entry()).ok_or_else(|| damaged(Table::Control))?;
@@ -149,4 +154,22 @@ pub fn control<V: View>(view: &V) -> Result<Vec<(EntryId, Fact)>, ViewError> {
 pub fn receipt_mark<V: View>(view: &V, feed: &FeedId) -> Result<Option<SeqNo>, ViewError> {
     let value = view.get(Table::Control, &key(RECEIPT, &[&feed.0]))?;
     value.map(|value| Rest(&value).number().map(SeqNo).ok_or_else(|| damaged(Table::Control))).transpose()
+}
+
+/// Reads the proofs of forks that hold, one a feed, with the entry that states each.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn fork_proofs<V: View>(view: &V) -> Result<Vec<(EntryId, Stamp, crate::fact::ForkProof)>, ViewError> {
+    let mut proofs = Vec::new();
+    row::for_each(view, Table::Control, &[FORK], |_, value| {
+        let mut rest = Rest(&value);
+        let (stamp, id) = rest.stamp().zip(rest.entry()).ok_or_else(|| damaged(Table::Control))?;
+        match Fact::from_bytes(rest.0) {
+            Ok(Fact::ForkProof(proof)) => proofs.push((id, stamp, proof)),
+            Ok(_) | Err(_) => return Err(damaged(Table::Control)),
+        }
+        Ok(())
+    })?;
+    Ok(proofs)
 }

@@ -50,6 +50,19 @@ impl Counts {
         }
     }
 
+    pub(super) fn unregister(&mut self, route: Route) {
+        self.registered -= 1;
+        if let Some(count) = self.by_route.get_mut(route as usize) {
+            *count -= 1;
+        }
+    }
+
+    pub(super) fn unread(&mut self, outcome: Outcome) {
+        if let Some(count) = self.by_outcome.get_mut(outcome as usize) {
+            *count -= 1;
+        }
+    }
+
     pub(super) fn read(&mut self, outcome: Outcome) {
         if let Some(count) = self.by_outcome.get_mut(outcome as usize) {
             *count += 1;
@@ -71,7 +84,7 @@ pub(super) struct Tally {
     /// Whether somebody said whether an entry of the chunk counts; if not, none has to be asked for.
     pub(super) judged: bool,
     writers: BTreeMap<NodeKey, Counts>,
-    hours: BTreeMap<(u32, NodeKey), u64>,
+    hours: BTreeMap<(u32, NodeKey), i64>,
 }
 
 impl Tally {
@@ -89,14 +102,26 @@ impl Tally {
     }
 
     pub(super) fn hour(&mut self, writer: NodeKey, stamp: Stamp) {
+        self.hour_change(writer, stamp, 1);
+    }
+
+    pub(super) fn hour_less(&mut self, writer: NodeKey, stamp: Stamp) {
+        self.hour_change(writer, stamp, -1);
+    }
+
+    fn hour_change(&mut self, writer: NodeKey, stamp: Stamp, change: i64) {
         // 48 bits of milliseconds are 78 million hours.
         let hour = u32::try_from(stamp.wall().0 / MS_PER_HOUR).unwrap_or(u32::MAX);
-        *self.hours.entry((hour, writer)).or_default() += 1;
+        *self.hours.entry((hour, writer)).or_default() += change;
     }
 
     pub(super) fn flush<V: View>(&mut self, batch: &mut Batch<'_, V>) -> Result<(), ViewError> {
         for (writer, counts) in std::mem::take(&mut self.writers) {
-            batch.put(Table::Counts, writer_key(&writer), row::encode(&counts));
+            if counts == Counts::default() {
+                batch.remove(Table::Counts, writer_key(&writer));
+            } else {
+                batch.put(Table::Counts, writer_key(&writer), row::encode(&counts));
+            }
         }
         for ((hour, writer), more) in std::mem::take(&mut self.hours) {
             let key = hour_key(hour, &writer);
@@ -104,7 +129,10 @@ impl Tally {
                 Some(value) => Rest(&value).number().ok_or_else(|| damaged(Table::Counts))?,
                 None => 0,
             };
-            batch.put(Table::Counts, key, (stored + more).to_be_bytes().to_vec());
+            match stored.saturating_add_signed(more) {
+                0 => batch.remove(Table::Counts, key),
+                count => batch.put(Table::Counts, key, count.to_be_bytes().to_vec()),
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::heads::head;
+use super::quarantine::physical;
 use super::row::{Rest, damaged, entry_key};
 use crate::entry::Entry;
 use crate::fact::{Fact, Subject};
@@ -48,6 +48,15 @@ pub(super) fn write<V: View>(batch: &mut Batch<'_, V>, id: EntryId, entry: &Entr
     }
 }
 
+/// Takes a fact out of its documents.
+pub(super) fn erase<V: View>(batch: &mut Batch<'_, V>, id: EntryId, fact: &Fact) {
+    for subject in fact.subjects() {
+        let mut key = prefix(&subject);
+        key.extend_from_slice(&entry_key(id));
+        batch.remove(Table::Documents, key);
+    }
+}
+
 /// Reads the facts of a document, in the order of feeds and numbers; at most [`DOCUMENT_FACTS_MAX`].
 ///
 /// # Errors
@@ -65,7 +74,7 @@ pub fn document_facts<V: View>(view: &V, subject: &Subject) -> Result<Vec<Docume
         let writer = match writers.get(&id.feed) {
             Some(writer) => *writer,
             None => {
-                let record = head(view, &id.feed)?.ok_or_else(|| damaged(Table::Documents))?;
+                let (_, record) = physical(view, &id.feed)?.ok_or_else(|| damaged(Table::Documents))?;
                 writers.insert(id.feed, record.header.writer);
                 record.header.writer
             }

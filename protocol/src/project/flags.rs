@@ -165,6 +165,11 @@ pub(super) fn unapplied<V: View>(
     raise(batch, key(kind, &entry_key(id)), &content);
 }
 
+/// Takes such a flag back.
+pub(super) fn withdraw<V: View>(batch: &mut Batch<'_, V>, kind: FlagKind, id: EntryId) {
+    batch.remove(Table::Flags, key(kind, &entry_key(id)));
+}
+
 fn read(kind: FlagKind, key: &[u8], value: &[u8]) -> Option<Flag> {
     let mut rest = Rest(key.get(1..)?);
     let about = match kind {

@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 
 use super::row;
 use crate::entry::Checkpoint;
-use crate::fact::Signed;
+use crate::fact::{Role, Signed};
 use crate::id::{FeedHeader, FeedId, Hash, SeqNo};
 use crate::io::Arrival;
 use crate::time::Stamp;
@@ -40,6 +40,9 @@ pub struct HeadRecord {
     /// Registrations in the feed, voided ones too.
     #[n(7)]
     pub registered: u64,
+    /// Its writer's role when the height was raised last.
+    #[n(8)]
+    pub role: Option<Role>,
 }
 
 impl HeadRecord {
@@ -53,6 +56,7 @@ impl HeadRecord {
             arrival: Arrival(0),
             page_first: SeqNo(1),
             registered: 0,
+            role: None,
         }
     }
 

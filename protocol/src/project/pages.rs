@@ -118,7 +118,7 @@ impl Tail {
         let key = key(&feed, record.page_first);
         let page = match view.get(Table::Pages, &key)? {
             Some(value) => Page::read(&key, &value).ok_or_else(|| super::row::damaged(Table::Pages))?,
-            None if record.height.0 == 0 => Page::empty(record.page_first, Hash::ZERO),
+            None if record.height.next() == record.page_first => Page::empty(record.page_first, record.head),
             None => return Err(ViewError(format!("the last page of feed {feed} is missing"))),
         };
         Ok(Self { feed, record, page })

@@ -91,6 +91,10 @@ impl Registration {
         }
     }
 
+    pub(super) fn erase<V: View>(&self, batch: &mut Batch<'_, V>) {
+        batch.remove(Table::People, self.key());
+    }
+
     pub(super) fn write<V: View>(&self, batch: &mut Batch<'_, V>) {
         batch.put(Table::People, self.key(), row::encode(&self.place));
     }

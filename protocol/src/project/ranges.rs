@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::heads::head;
 use super::pages::{Page, key};
+use super::quarantine::{begins, physical};
 use super::row::damaged;
 use crate::chunk::{self, SealedChunk};
 use crate::entry::{self, Checkpoint, Entry};
@@ -99,7 +99,9 @@ impl Range {
     }
 }
 
-/// Puts together the longest chunk that begins at `from` and ends on a checkpoint kept here.
+/// Puts together the longest chunk that begins at `from` and ends on the first checkpoint kept here at or after `to`.
+///
+/// Of a branch, `from` is taken for its first own entry when it lies below that.
 ///
 /// At most [`CHUNK_ENTRIES_MAX`] entries and [`CHUNK_PLAIN_BYTES_MAX`]; at most `bytes_max` as it travels unless
 /// the first checkpoint lies further on. `None` when the feed does not reach `from` here, or no longer, or when
@@ -111,16 +113,18 @@ pub fn read_range<V: View>(
     view: &V,
     feed: &FeedId,
     from: SeqNo,
+    to: SeqNo,
     bytes_max: usize,
 ) -> Result<Option<SealedChunk>, ViewError> {
-    let Some(record) = head(view, feed)? else { return Ok(None) };
+    let Some((pages, record)) = physical(view, feed)? else { return Ok(None) };
+    let from = if from.0 == 0 { from } else { from.max(begins(view, feed, &record.header)?) };
     if from.0 == 0 || from > record.height {
         return Ok(None);
     }
     let bytes_max = bytes_max.min(CHUNK_BYTES_MAX);
     // Registrations pack to three quarters; what packs worse is cut back below.
     let mut plain_bytes_max = (bytes_max.saturating_mul(4) / 3).min(CHUNK_PLAIN_BYTES_MAX);
-    let range = collect(view, feed, from, plain_bytes_max)?;
+    let range = collect(view, &pages, &record.header.id(), (from, to), plain_bytes_max)?;
     while let Some(end) = range.end(plain_bytes_max) {
         let plain = range.plain.get(..end.plain_bytes).unwrap_or_default();
         let sealed = chunk::seal(&record.header, from, &range.previous, end.count, plain, &end.checkpoint);
@@ -137,10 +141,16 @@ pub fn read_range<V: View>(
     Ok(None)
 }
 
-fn collect<V: View>(view: &V, feed: &FeedId, from: SeqNo, plain_bytes_max: usize) -> Result<Range, ViewError> {
+fn collect<V: View>(
+    view: &V,
+    pages: &FeedId,
+    feed: &FeedId,
+    (from, to): (SeqNo, SeqNo),
+    plain_bytes_max: usize,
+) -> Result<Range, ViewError> {
     let plain = Vec::with_capacity(plain_bytes_max + PAGE_BYTES_MAX);
     let mut range = Range { previous: Hash::ZERO, plain, count: 0, before: None, ends: Vec::new() };
-    let mut pages = Pages::from(view, *feed, from)?;
+    let mut pages = Pages::from(view, *pages, from)?;
     while let Some(page) = pages.next()? {
         let mut seq = page.first;
         if seq <= from {
@@ -157,6 +167,9 @@ fn collect<V: View>(view: &V, feed: &FeedId, from: SeqNo, plain_bytes_max: usize
             {
                 let (count, plain_bytes) = (range.count, range.plain.len());
                 range.ends.push(End { count, plain_bytes, checkpoint: *checkpoint });
+                if seq >= to {
+                    return Ok(range);
+                }
             }
             seq = seq.next();
         }
@@ -170,6 +183,8 @@ fn collect<V: View>(view: &V, feed: &FeedId, from: SeqNo, plain_bytes_max: usize
 /// Entries of a feed in order, their hashes recomputed; stops at the first error.
 pub struct Entries<'v, V: View> {
     pages: Pages<'v, V>,
+    /// What hashes are made with: the feed, also of a branch's entries.
+    feed: FeedId,
     read: std::vec::IntoIter<Entry>,
     hash: Option<Hash>,
     from: SeqNo,
@@ -184,7 +199,7 @@ impl<V: View> Entries<'_, V> {
         let mut seq = page.first;
         let mut entries = Vec::with_capacity(usize::from(page.count));
         for (stamp, fact) in decoded(&page)? {
-            hash = entry::link(&self.pages.feed, seq, &hash, stamp, fact);
+            hash = entry::link(&self.feed, seq, &hash, stamp, fact);
             if seq >= self.from && seq <= self.to {
                 entries.push(Entry { seq, stamp, hash, fact: fact.to_vec() });
             }
@@ -224,8 +239,12 @@ impl<V: View> Iterator for Entries<'_, V> {
 /// [`ViewError`]: our disk.
 pub fn entries<'v, V: View>(view: &'v V, feed: &FeedId, from: SeqNo, to: SeqNo) -> Result<Entries<'v, V>, ViewError> {
     let from = from.max(SeqNo(1));
-    let pages = Pages::from(view, *feed, from)?;
-    Ok(Entries { pages, read: Vec::new().into_iter(), hash: None, from, to, done: to < from })
+    let (pages, feed) = match physical(view, feed)? {
+        Some((pages, record)) => (pages, record.header.id()),
+        None => (*feed, *feed),
+    };
+    let pages = Pages::from(view, pages, from)?;
+    Ok(Entries { pages, feed, read: Vec::new().into_iter(), hash: None, from, to, done: to < from })
 }
 
 /// Reads one entry; `None` when it is not here.
@@ -241,7 +260,8 @@ pub(super) fn fact_bytes<V: View>(view: &V, id: EntryId) -> Result<Option<(Stamp
     if id.seq.0 == 0 {
         return Ok(None);
     }
-    let Some(page) = Pages::from(view, id.feed, id.seq)?.next()? else { return Ok(None) };
+    let Some((pages, _)) = physical(view, &id.feed)? else { return Ok(None) };
+    let Some(page) = Pages::from(view, pages, id.seq)?.next()? else { return Ok(None) };
     let Some(place) = id.seq.0.checked_sub(page.first.0) else { return Ok(None) };
     let place = usize::try_from(place).unwrap_or(usize::MAX);
     Ok(decoded(&page)?.get(place).map(|(stamp, fact)| (*stamp, fact.to_vec())))

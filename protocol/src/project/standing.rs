@@ -6,11 +6,12 @@
 use minicbor::{Decode, Encode};
 
 use super::counts::Tally;
+use super::documents::document_facts;
 use super::flags::duplicates;
 use super::people::{self, Registration, Standing};
 use super::ranges::fact_bytes;
 use super::row::{self, entry_key};
-use crate::fact::Fact;
+use crate::fact::{Fact, Subject, Voided};
 use crate::id::{EntryId, FeedId, SeqNo};
 use crate::time::Stamp;
 use crate::view::{Batch, Table, View, ViewError};
@@ -64,6 +65,19 @@ pub(super) fn voided<V: View>(
     change(batch, tally, registration, window_ms, |record| record.voided = true)
 }
 
+/// A voiding is taken back; the registration counts again unless somebody else voided it too.
+pub(super) fn unvoided<V: View>(
+    batch: &mut Batch<'_, V>,
+    tally: &mut Tally,
+    gone: &Voided,
+    window_ms: u64,
+) -> Result<(), ViewError> {
+    let others = document_facts(batch, &Subject::Tube(gone.tube.clone()))?;
+    let voids = |fact: &Fact| matches!(fact, Fact::Voided(fact) if fact.registration == gone.registration);
+    let voided = others.iter().any(|other| voids(&other.fact));
+    change(batch, tally, gone.registration, window_ms, |record| record.voided = voided)
+}
+
 /// The authority decided whether a registration counts.
 pub(super) fn reviewed<V: View>(
     batch: &mut Batch<'_, V>,
@@ -89,7 +103,11 @@ fn change<V: View>(
     if record == before {
         return Ok(());
     }
-    batch.put(Table::Flags, key, row::encode(&record));
+    if record == Record::default() {
+        batch.remove(Table::Flags, key);
+    } else {
+        batch.put(Table::Flags, key, row::encode(&record));
+    }
     let Some(mut registration) = find(batch, id)? else { return Ok(()) };
     let (was, is) = (before.standing(), record.standing());
     if was == is {

@@ -6,9 +6,10 @@ use crate::code::issue::IssueError;
 use crate::command::{Command, NewText, Published, Refusal, Register, Reply, Verdict};
 use crate::desk::{self, Desk, Paper};
 use crate::fact::{self, Fact, Mark, Role, Subject};
-use crate::id::{EntryId, FeedId, Lane, NodeKey, Person};
+use crate::fork::branch;
+use crate::id::{EntryId, FeedHeader, FeedId, Hash, Lane, NodeKey, Person};
 use crate::io::{Answer, Arrival, Output, PersistError, Prior, Query, RequestId};
-use crate::limits::{COMMANDS_MAX, FACT_BYTES_MAX, PRIOR_MAX};
+use crate::limits::{COMMANDS_MAX, FACT_BYTES_MAX, PRIOR_MAX, QUARANTINE_BRANCHES_MAX};
 use crate::register::{self, Circumstances, Identified};
 use crate::time::{MS_PER_S, Now, Stamp, Wall};
 use crate::tube::DocumentFact;
@@ -68,6 +69,7 @@ impl Replica {
             Command::SignWith(keys) => self.sign_with(request, keys),
             Command::Publish(published) => self.publish(now, request, published),
             Command::Withdraw { node, reason } => self.withdraw(now, request, node, reason),
+            Command::DecideFork { header, keep, reason } => self.decide_fork(now, request, header, keep, reason),
             Command::PublishSealKey { day, public } => {
                 let fact = fact::SealKey { day, public }.into();
                 self.stage_as(now, request, Role::Authority, vec![(Lane::CITY, fact)]);
@@ -126,7 +128,7 @@ impl Replica {
         let decided = match answer {
             Answer::Desk { through, prior, documents } => self.decide_desk(now, waiting, through, prior, documents),
             Answer::Registry { through, issued } => self.decide_registry(now, waiting.command, through, issued),
-            Answer::Range(_) | Answer::Failed => Err(Refusal::Store),
+            Answer::Range(_) | Answer::Diverges(_) | Answer::Cut(_) | Answer::Failed => Err(Refusal::Store),
         };
         match decided {
             Ok((facts, draft)) => self.stage(now, request, facts, draft),
@@ -222,6 +224,19 @@ impl Replica {
         let marks = of_node.map(|(feed, head)| Mark { feed: *feed, seq: head.seq }).collect();
         let fact = fact::Withdrawn { node, marks, reason }.into();
         self.stage_as(now, request, Role::Authority, vec![(Lane::CITY, fact)]);
+    }
+
+    fn decide_fork(&mut self, now: Now, request: RequestId, header: FeedHeader, keep: Vec<Hash>, reason: fact::Remark) {
+        let feed = header.id();
+        let known = self.cuts.get(&feed).filter(|cut| cut.forked);
+        let has = |first: &Hash| known.is_some_and(|cut| cut.branches.contains(&branch(&feed, first)));
+        if keep.is_empty() || keep.len() > QUARANTINE_BRANCHES_MAX || !keep.iter().all(has) {
+            self.reply(request, Err(Refusal::NoSuchFork));
+            return;
+        }
+        let FeedHeader { writer, epoch, lane } = header;
+        let fact = fact::ForkDecided { writer, epoch, lane, keep, reason }.into();
+        self.stage_as(now, request, Role::Authority, vec![(lane, fact)]);
     }
 
     fn stage_as(&mut self, now: Now, request: RequestId, role: Role, facts: Vec<(Lane, Fact)>) {

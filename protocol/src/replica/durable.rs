@@ -2,6 +2,7 @@
 
 use super::Replica;
 use crate::chunk::{OpenedChunk, SealedChunk};
+use crate::cuts::Placed;
 use crate::fact::{Fact, Role};
 use crate::frontier::Head;
 use crate::id::{FeedHeader, FeedId, Lane, SeqNo};
@@ -12,6 +13,8 @@ use crate::time::{Now, Stamp};
 #[derive(Debug)]
 pub(super) struct Writing {
     pub(super) chunk: OpenedChunk,
+    /// Where it belongs, if its feed was cut when it came.
+    pub(super) placed: Option<Placed>,
     /// Who sent it; more than one if another sent the same before it was on disk. Each is told when it is.
     pub(super) from: Vec<LinkId>,
     /// Imports that wait for it.
@@ -19,11 +22,20 @@ pub(super) struct Writing {
 }
 
 impl Replica {
+    pub(super) fn persist_placed(&mut self, placed: Placed, sealed: SealedChunk, from: Option<LinkId>) {
+        let request = self.request();
+        self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own: false });
+        let chunk = placed.chunk.clone();
+        let waiting = Writing { chunk, placed: Some(placed), from: from.into_iter().collect(), imports: Vec::new() };
+        self.writing.insert(request, waiting);
+    }
+
     pub(super) fn persist(&mut self, chunk: OpenedChunk, sealed: SealedChunk, from: Option<LinkId>) {
         let request = self.request();
         let own = self.append.is_own(&chunk.header);
         self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own });
-        self.writing.insert(request, Writing { chunk, from: from.into_iter().collect(), imports: Vec::new() });
+        let waiting = Writing { chunk, placed: None, from: from.into_iter().collect(), imports: Vec::new() };
+        self.writing.insert(request, waiting);
     }
 
     pub(super) fn write_groups(&mut self) {
@@ -35,22 +47,64 @@ impl Replica {
     }
 
     pub(super) fn persisted(&mut self, now: Now, request: RequestId, result: Result<Arrival, PersistError>) {
-        let Some(Writing { chunk, from, imports }) = self.writing.remove(&request) else { return };
+        let Some(Writing { chunk, placed, from, imports }) = self.writing.remove(&request) else { return };
         let id = chunk.header.id();
-        // What came before it is not on disk: then neither is this, for anybody who reads the log.
-        let result =
-            result.and_then(
-                |arrival| {
-                    if self.follows_durable(&chunk, &id) { Ok(arrival) } else { Err(PersistError::Failed) }
-                },
-            );
-        match result {
-            Ok(arrival) => self.durable(now, &chunk, id, &from, arrival),
-            Err(error) => self.not_durable(now, &chunk.header, id, &from, error),
-        }
+        // A feed that was cut while its chunk was on the way.
+        let placed = placed.or_else(|| if chunk.entries.is_empty() { None } else { self.place(&chunk.seal())?.ok() });
+        let result = match placed {
+            Some(placed) => self.persisted_above(now, &chunk, &placed, &from, result),
+            None => self.persisted_plain(now, &chunk, id, &from, result),
+        };
         for request in imports {
             self.imported(Some(request), result.map(|_| Imported::Taken).map_err(Into::into));
         }
+    }
+
+    fn persisted_above(
+        &mut self,
+        now: Now,
+        chunk: &OpenedChunk,
+        placed: &Placed,
+        from: &[LinkId],
+        result: Result<Arrival, PersistError>,
+    ) -> Result<Arrival, PersistError> {
+        let id = chunk.header.id();
+        match result {
+            Ok(arrival) => {
+                self.ahead(placed);
+                self.durable_above(now, placed, from, arrival);
+                if self.append.is_own(&chunk.header) {
+                    let finished = self.append.persisted(chunk, arrival);
+                    self.finish(now, finished);
+                }
+                self.learn(now, chunk, id);
+            }
+            Err(error) => {
+                placed.branch.into_iter().for_each(|id| {
+                    self.tips.ahead.remove(&id);
+                });
+                self.not_durable(now, &chunk.header, id, from, error);
+            }
+        }
+        result
+    }
+
+    fn persisted_plain(
+        &mut self,
+        now: Now,
+        chunk: &OpenedChunk,
+        id: FeedId,
+        from: &[LinkId],
+        result: Result<Arrival, PersistError>,
+    ) -> Result<Arrival, PersistError> {
+        // What came before it is not on disk: then neither is this, for anybody who reads the log.
+        let result = result
+            .and_then(|arrival| if self.follows_durable(chunk, &id) { Ok(arrival) } else { Err(PersistError::Failed) });
+        match result {
+            Ok(arrival) => self.durable(now, chunk, id, from, arrival),
+            Err(error) => self.not_durable(now, &chunk.header, id, from, error),
+        }
+        result
     }
 
     fn follows_durable(&self, chunk: &OpenedChunk, id: &FeedId) -> bool {
@@ -94,7 +148,7 @@ impl Replica {
     fn not_durable(&mut self, now: Now, header: &FeedHeader, id: FeedId, from: &[LinkId], error: PersistError) {
         self.tips.ahead.remove(&id);
         if self.append.is_own(header) {
-            let failed = self.append.failed(header.lane);
+            let failed = self.append.failed(header);
             failed.facts.iter().for_each(|fact| self.take_back(now, header.lane, fact));
             self.fail(&failed.commands, error);
         }

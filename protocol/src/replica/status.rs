@@ -55,6 +55,10 @@ pub struct Status {
     pub seal_key: Option<SealKey>,
     /// Nodes enrolled, as far as known here.
     pub enrolled: u64,
+    /// Feeds with two histories.
+    pub forks: u64,
+    /// Entries that are kept and do not count, unless the authority decided that they do: above a fork or a withdrawal.
+    pub quarantined: u64,
 }
 
 /// A status list's age.
@@ -166,6 +170,8 @@ impl Replica {
             clock_doubtful: clock.is_doubtful(now.wall),
             seal_key: self.control.seal_key.clone(),
             enrolled: self.control.roster.certificates().count() as u64,
+            forks: self.cuts.iter().filter(|(_, cut)| cut.forked).count() as u64,
+            quarantined: self.quarantined(),
         }
     }
 
@@ -173,6 +179,14 @@ impl Replica {
     #[must_use]
     pub fn own_counts(&self) -> Counts {
         self.copies.counts()
+    }
+
+    fn quarantined(&self) -> u64 {
+        let above = |cut: &crate::cuts::Cut| {
+            let heights = cut.branches.iter().map(|id| self.height(id).0.saturating_sub(cut.stands().0));
+            heights.sum::<u64>()
+        };
+        self.cuts.iter().map(|(_, cut)| above(cut)).sum()
     }
 
     /// Entries of all feeds that are durable here.

@@ -83,6 +83,7 @@ fn meet(replica: &mut Replica, link: LinkId, peer: u8) {
         epoch: Epoch(1),
         arrivals: 2,
         wall: now(0).wall.0,
+        yours: None,
     };
     outputs(replica, 0, frame(link, &Frame::Hello(hello)));
 }

@@ -136,6 +136,7 @@ fn operator(fact: &Fact) -> Operator {
         | Fact::Status(_)
         | Fact::Receipt(_)
         | Fact::ForkProof(_)
+        | Fact::ForkDecided(_)
         | Fact::SealKey(_)
         | Fact::Issued(_)
         | Fact::Revoked(_) => Operator::default(),

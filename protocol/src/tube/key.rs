@@ -212,6 +212,7 @@ pub(super) fn written(said: &DocumentFact, subject: &Subject, keys: &mut Vec<Key
         | Fact::Status(_)
         | Fact::Receipt(_)
         | Fact::ForkProof(_)
+        | Fact::ForkDecided(_)
         | Fact::SealKey(_)
         | Fact::Issued(_)
         | Fact::Revoked(_) => {}
@@ -245,6 +246,7 @@ pub(super) fn value(fact: &Fact, key: &Key) -> String {
         | Fact::Status(_)
         | Fact::Receipt(_)
         | Fact::ForkProof(_)
+        | Fact::ForkDecided(_)
         | Fact::SealKey(_)
         | Fact::Issued(_)
         | Fact::Revoked(_) => String::new(),

@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 use minicbor::bytes::ByteVec;
 use swabmesh_protocol::entry::Checkpoint;
 use swabmesh_protocol::fact::*;
-use swabmesh_protocol::id::{CodeId, EntryId, Hash, SeqNo};
+use swabmesh_protocol::id::{CodeId, EntryId, FeedHeader, Hash, SeqNo};
 use swabmesh_protocol::project::{self, FlagKind, FlagState, Owner, flags};
 use swabmesh_protocol::time::{Stamp, Wall};
 
@@ -196,7 +196,9 @@ fn only_a_fork_proof_that_holds_is_kept() {
             Signed { seq, head, signature }
         };
         let (one, other) = (signed(Hash([1; 32])), signed(Hash([2; 32])));
-        ForkProof { writer: header(SITE).writer, epoch: header(SITE).epoch, lane: header(SITE).lane, one, other }
+        let FeedHeader { writer, epoch, lane } = header(SITE);
+        let (from, firsts) = (SeqNo(1), [Hash([1; 32]), Hash([2; 32])]);
+        ForkProof { writer, epoch, lane, one, other, from, stem: Hash::ZERO, firsts, bridge: None }
     };
     let mut lab = Writer::new(LAB);
     let mut replica = Replica::default();

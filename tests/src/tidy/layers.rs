@@ -32,13 +32,13 @@ const LAYERS: [&[&str]; 13] = [
     // What can be said, and whether a code holds.
     &["fact", "verify"],
     // What follows from facts: who takes part, what a tube's document shows.
-    &["certificate", "enrolment", "receipting", "results", "roster", "tube"],
+    &["certificate", "enrolment", "fork", "receipting", "results", "roster", "tube"],
     &["control", "merge"],
     // The contract with whoever runs the core.
     &["command", "io"],
     // The steps.
     &[
-        "answer", "append", "bundle", "copies", "desk", "exchange", "frontier", "issuing", "parked", "project",
+        "answer", "append", "bundle", "copies", "cuts", "desk", "exchange", "frontier", "issuing", "parked", "project",
         "register",
     ],
     // The routing between them.

@@ -88,7 +88,7 @@ fn fold<V: View>(view: &V, head: &HeadRecord, fresh: &mut Fresh, rules: &Rules<'
     let feed = head.header.id();
     let mut from = SeqNo(1);
     while from <= head.height {
-        let Some(sealed) = read_range(view, &feed, from, CHUNK_BYTES_MAX)? else { break };
+        let Some(sealed) = read_range(view, &feed, from, head.height, CHUNK_BYTES_MAX)? else { break };
         let chunk = sealed.open().map_err(|source| IndexError::Chunk { feed, from: from.0, source })?;
         from = chunk.checkpoint.seq.next();
         loop {

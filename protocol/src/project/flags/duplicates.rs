@@ -47,6 +47,28 @@ pub(in crate::project) fn add<V: View>(
     Ok(())
 }
 
+/// Takes a registration and its flags away.
+///
+/// Two registrations that it lay between may be near enough to be a pair again.
+pub(in crate::project) fn remove<V: View>(
+    batch: &mut Batch<'_, V>,
+    gone: &Registration,
+    window_ms: u64,
+) -> Result<(), ViewError> {
+    let (before, after) = neighbours(batch, gone, window_ms)?;
+    before.iter().for_each(|earlier| batch.remove(Table::Flags, pair_key(earlier, gone)));
+    after.iter().for_each(|later| batch.remove(Table::Flags, pair_key(gone, later)));
+    gone.erase(batch);
+    for (place, earlier) in before.iter().enumerate() {
+        let joined = DUPLICATE_NEIGHBOURS_MAX.checked_sub(place + 1).and_then(|place| after.get(place));
+        let near = |later: &&Registration| later.stamp.wall().0 - earlier.stamp.wall().0 <= window_ms;
+        if let Some(later) = joined.filter(near) {
+            raise(batch, pair_key(earlier, later), &content(earlier, later));
+        }
+    }
+    Ok(())
+}
+
 /// States the flags of a registration anew, after its standing changed.
 pub(in crate::project) fn restate<V: View>(
     batch: &mut Batch<'_, V>,

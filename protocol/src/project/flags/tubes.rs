@@ -10,8 +10,9 @@
 use minicbor::{Decode, Encode};
 
 use super::{Content, FlagKind, FlagState, Owner, PARTIES_MAX, Party, key, raise};
-use crate::fact::Outcome;
+use crate::fact::{Fact, Outcome, Subject};
 use crate::id::{Barcode, EntryId, NodeKey};
+use crate::project::documents::document_facts;
 use crate::project::row::{self, Rest, damaged, entry_key};
 use crate::time::Stamp;
 use crate::view::{Batch, Table, View, ViewError};
@@ -59,6 +60,17 @@ fn flag_key(kind: FlagKind, tube: &Barcode) -> Vec<u8> {
     key(kind, &[tube.as_str().as_bytes(), &[0]].concat())
 }
 
+/// What a statement makes of a writer's mark: the first opening and sealing, the last reading.
+fn joined(held: Option<Mark>, aspect: Aspect, place: Place, outcome: Option<Outcome>) -> Mark {
+    let positive = (outcome == Some(Outcome::Positive)).then_some(place);
+    let Some(held) = held else { return Mark { place, outcome, positive } };
+    if aspect != Aspect::Read {
+        return if held.place <= place { held } else { Mark { place, outcome: None, positive: None } };
+    }
+    let positive = held.positive.into_iter().chain(positive).min();
+    if held.place < place { Mark { place, outcome, positive } } else { Mark { positive, ..held } }
+}
+
 /// A writer opened or sealed a tube.
 pub(in crate::project) fn touched<V: View>(
     batch: &mut Batch<'_, V>,
@@ -67,10 +79,7 @@ pub(in crate::project) fn touched<V: View>(
     writer: NodeKey,
     place: Place,
 ) -> Result<(), ViewError> {
-    mark(batch, aspect, tube, writer, |held| match held {
-        Some(held) if held.place <= place => held,
-        Some(_) | None => Mark { place, outcome: None, positive: None },
-    })
+    mark(batch, aspect, tube, writer, |held| joined(held, aspect, place, None))
 }
 
 /// A laboratory read a tube.
@@ -81,12 +90,41 @@ pub(in crate::project) fn read<V: View>(
     place: Place,
     outcome: Outcome,
 ) -> Result<(), ViewError> {
-    let positive = (outcome == Outcome::Positive).then_some(place);
-    mark(batch, Aspect::Read, tube, writer, |held| {
-        let Some(held) = held else { return Mark { place, outcome: Some(outcome), positive } };
-        let positive = held.positive.into_iter().chain(positive).min();
-        if held.place < place { Mark { place, outcome: Some(outcome), positive } } else { Mark { positive, ..held } }
-    })
+    mark(batch, Aspect::Read, tube, writer, |held| joined(held, Aspect::Read, place, Some(outcome)))
+}
+
+/// A statement of a writer was taken back: its mark and the flags follow from what is left of the document.
+pub(in crate::project) fn retract<V: View>(
+    batch: &mut Batch<'_, V>,
+    aspect: Aspect,
+    tube: &Barcode,
+    writer: NodeKey,
+) -> Result<(), ViewError> {
+    let mut left = None;
+    for said in document_facts(batch, &Subject::Tube(tube.clone()))? {
+        let outcome = match (aspect, &said.fact) {
+            (Aspect::Opened, Fact::Opened(_)) | (Aspect::Sealed, Fact::Sealed(_)) => None,
+            (Aspect::Read, Fact::Reported(fact)) => Some(fact.outcome),
+            (Aspect::Read, Fact::Corrected(fact)) => Some(fact.outcome),
+            _ => continue,
+        };
+        if said.writer == writer {
+            left = Some(joined(left, aspect, (said.stamp, said.id), outcome));
+        }
+    }
+    let mut key = prefix(MARK, tube, aspect);
+    key.extend_from_slice(&writer.0);
+    match left {
+        Some(mark) => batch.put(Table::Flags, key, row::encode(&mark)),
+        None => batch.remove(Table::Flags, key),
+    }
+    let kinds: &[FlagKind] = match aspect {
+        Aspect::Opened => &[FlagKind::OpenedTwice],
+        Aspect::Sealed => &[FlagKind::SealedTwice],
+        Aspect::Read => &[FlagKind::PositiveTube, FlagKind::DifferingResults],
+    };
+    kinds.iter().for_each(|kind| batch.remove(Table::Flags, flag_key(*kind, tube)));
+    restate(batch, tube, aspect)
 }
 
 fn mark<V: View>(

@@ -1,0 +1,143 @@
+//! Chunks of peers and of bundles: onto their way to the disk, or why not.
+
+use super::{Replica, durable};
+use crate::chunk::SealedChunk;
+use crate::exchange::frame::Want;
+use crate::id::{FeedId, Lane, NodeKey, SeqNo};
+use crate::io::{CloseReason, LinkId, Notice, Output};
+use crate::merge::{self, MergeRefusal};
+use crate::roster::Standing;
+use crate::time::Now;
+
+impl Replica {
+    pub(super) fn chunk(&mut self, now: Now, link: LinkId, bytes: Vec<u8>) {
+        let Some(peer) = self.exchange.session(link).filter(|s| s.open.is_some()).map(|session| session.peer) else {
+            self.outputs.push_back(Output::Close { link, reason: CloseReason::BadFrame });
+            return;
+        };
+        match SealedChunk::parse(bytes) {
+            // The peer was told what came of it.
+            Ok(sealed) => drop(self.merge(now, Some(link), peer, sealed)),
+            Err(_) => self.outputs.push_back(Output::Close { link, reason: CloseReason::BadChunk }),
+        }
+    }
+
+    /// A chunk of somebody's feed, from a peer or from a bundle: on its way to the disk, or why not.
+    pub(super) fn merge(
+        &mut self,
+        now: Now,
+        link: Option<LinkId>,
+        peer: NodeKey,
+        sealed: SealedChunk,
+    ) -> Result<(), MergeRefusal> {
+        let (header, last) = (*sealed.header(), sealed.last());
+        let id = header.id();
+        let range = Want { feed: id.short(), from: sealed.first(), to: last };
+        let standing = self.control.roster.standing(&header.writer, &id);
+        if matches!(standing, Standing::WithdrawnAbove(..)) && self.lanes.contains(header.lane) {
+            self.cut_withdrawn(&header);
+        }
+        match self.place(&sealed) {
+            Some(Ok(placed)) => {
+                link.into_iter().for_each(|link| self.exchange.arrived(now, link, id.short(), last));
+                self.ahead(&placed);
+                self.persist_placed(placed, sealed, link);
+                return Ok(());
+            }
+            Some(Err(reason)) => {
+                self.refuse(now, (link, peer), &sealed, reason);
+                return Err(reason);
+            }
+            None => {}
+        }
+        if let Some(link) = link.filter(|link| self.suspects.get(&id) == Some(link)) {
+            return match sealed.open() {
+                Ok(_) => {
+                    self.suspect(Some(link), sealed, last);
+                    Err(MergeRefusal::Fork { at: last })
+                }
+                Err(error) => {
+                    self.refuse(now, (Some(link), peer), &sealed, error.into());
+                    Err(error.into())
+                }
+            };
+        }
+        let examined = if self.lanes.contains(header.lane) {
+            merge::examine(&sealed, standing, self.tips.of(&id))
+        } else {
+            Err(MergeRefusal::Lane)
+        };
+        match examined {
+            Ok(chunk) => {
+                if let Some(link) = link {
+                    self.exchange.arrived(now, link, id.short(), chunk.checkpoint.seq);
+                }
+                self.tips.ahead.insert(id, (chunk.checkpoint.seq, chunk.checkpoint.head));
+                self.persist(chunk, sealed, link);
+                Ok(())
+            }
+            Err(MergeRefusal::Fork { at }) => {
+                self.suspect(link, sealed, at);
+                Err(MergeRefusal::Fork { at })
+            }
+            Err(MergeRefusal::UnknownWriter) => {
+                let reason = MergeRefusal::UnknownWriter;
+                if !self.parked.hold(link, peer, sealed) {
+                    self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
+                }
+                link.into_iter().for_each(|link| self.exchange.refused(now, link, range));
+                Err(reason)
+            }
+            Err(reason) => {
+                self.refuse(now, (link, peer), &sealed, reason);
+                Err(reason)
+            }
+        }
+    }
+
+    /// A chunk does not become part of the log: whoever sent it is told why, or that it is here.
+    fn refuse(
+        &mut self,
+        now: Now,
+        (link, peer): (Option<LinkId>, NodeKey),
+        sealed: &SealedChunk,
+        reason: MergeRefusal,
+    ) {
+        let (id, lane) = (sealed.header().id(), sealed.header().lane);
+        if reason == MergeRefusal::Known {
+            link.into_iter().for_each(|link| self.known(now, link, id, lane, sealed.last()));
+            return;
+        }
+        self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
+        if let (Some(link), MergeRefusal::Chunk(_)) = (link, reason) {
+            self.outputs.push_back(Output::Close { link, reason: CloseReason::BadChunk });
+        }
+        if let (Some(link), MergeRefusal::Withdrawn | MergeRefusal::QuarantineFull) = (link, reason) {
+            self.exchange.set_aside(link, id.short());
+        }
+        if let Some(link) = link {
+            let range = Want { feed: id.short(), from: sealed.first(), to: sealed.last() };
+            self.exchange.refused(now, link, range);
+        }
+    }
+
+    /// A peer sent what is held, or what is on its way to the disk: it is told as soon as that is durable.
+    pub(super) fn known(&mut self, now: Now, link: LinkId, id: FeedId, lane: Lane, last: SeqNo) {
+        let covers =
+            |writing: &&mut durable::Writing| writing.chunk.header.id() == id && writing.chunk.checkpoint.seq >= last;
+        let branches = self.cuts.get(&id).into_iter().flat_map(|cut| &cut.branches);
+        let names = std::iter::once(&id).chain(branches);
+        let heads = names.filter_map(|id| self.tips.durable.get(id));
+        match heads.map(|head| head.seq).filter(|seq| *seq >= last).max() {
+            Some(seq) => self.exchange.durable(now, Some(link), id.short(), lane, seq),
+            None => self.writing.values_mut().find(covers).into_iter().for_each(|writing| writing.from.push(link)),
+        }
+    }
+
+    pub(super) fn unpark(&mut self, now: Now, writer: NodeKey) {
+        for (link, peer, sealed) in self.parked.release(&writer) {
+            // Whoever sent it was told that it waits, and is told again if it is refused.
+            let _ = self.merge(now, link, peer, sealed);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Forks and withdrawals: what is suspected, proved, cut, and kept above the cut (rules N2, N3).
+
+use super::{Purpose, Replica};
+use crate::chunk::{OpenedChunk, SealedChunk};
+use crate::cuts::{self, Placed};
+use crate::exchange::frame::Want;
+use crate::fact::{Fact, ForkProof, Withdrawn};
+use crate::fork::{self, Divergence, branch};
+use crate::frontier::Head;
+use crate::id::{FeedHeader, FeedId, Hash, SeqNo};
+use crate::io::{Arrival, LinkId, Notice, Output, Query};
+use crate::merge::MergeRefusal;
+use crate::time::{Now, Stamp};
+
+/// A question about a chunk that does not fit the history held here.
+#[derive(Debug)]
+pub(super) struct Suspicion {
+    link: Option<LinkId>,
+    header: FeedHeader,
+    range: Want,
+    /// The last entry held of the feed.
+    tip: SeqNo,
+}
+
+impl Replica {
+    /// Judges a chunk of a feed that is cut; `None` when the feed is not.
+    pub(super) fn place(&self, sealed: &SealedChunk) -> Option<Result<Placed, MergeRefusal>> {
+        let feed = sealed.header().id();
+        let cut = self.cuts.get(&feed)?;
+        if self.unsplit.contains(&feed) {
+            // Which history is held here is being looked up: whoever sent this sends it again.
+            return Some(Err(MergeRefusal::Gap { expected: cut.from, first: sealed.first() }));
+        }
+        Some(cuts::place(sealed, cut, &|id| self.tips.of(id)))
+    }
+
+    /// Notes where a placed chunk leads before it is on disk.
+    pub(super) fn ahead(&mut self, placed: &Placed) {
+        let feed = placed.chunk.header.id();
+        if let Some(tip) = placed.stem {
+            self.tips.ahead.insert(feed, tip);
+        }
+        if let Some(id) = placed.branch {
+            self.tips.ahead.insert(id, (placed.chunk.checkpoint.seq, placed.chunk.checkpoint.head));
+            self.cuts.grow(&feed, id, placed.stem.map(|(_, hash)| hash));
+        }
+    }
+
+    /// A chunk of a cut feed is on disk.
+    pub(super) fn durable_above(&mut self, now: Now, placed: &Placed, from: &[LinkId], arrival: Arrival) {
+        let chunk = &placed.chunk;
+        let (header, last) = (chunk.header, chunk.checkpoint.seq);
+        let feed = header.id();
+        let stamp = chunk.entries.last().map_or(Stamp::default(), |entry| entry.stamp);
+        let head = |(seq, hash)| Head { header, seq, hash, stamp, signature: chunk.checkpoint.signature, arrival };
+        let tip = (last, chunk.checkpoint.head);
+        for (id, tip) in placed.stem.map(|tip| (feed, tip)).into_iter().chain(placed.branch.map(|id| (id, tip))) {
+            if self.tips.ahead.get(&id).is_some_and(|(ahead, _)| *ahead <= tip.0) {
+                self.tips.ahead.remove(&id);
+            }
+            self.tips.durable.set_as(id, head(tip));
+            self.exchange.durable(now, None, id.short(), header.lane, tip.0);
+            if let Some(receipting) = &mut self.receipting {
+                receipting.durable(now.mono, header.lane, id, tip.0);
+            }
+        }
+        self.exchange.durable(now, from.first().copied(), feed.short(), header.lane, last);
+        for link in from {
+            self.exchange.acknowledge(*link, feed.short(), last);
+            placed.branch.into_iter().for_each(|id| self.exchange.acknowledge(*link, id.short(), last));
+        }
+    }
+
+    /// A chunk says another history than the one held: the tables tell since when.
+    pub(super) fn suspect(&mut self, link: Option<LinkId>, sealed: SealedChunk, tip: SeqNo) {
+        let header = *sealed.header();
+        let range = Want { feed: header.id().short(), from: sealed.first(), to: sealed.last() };
+        let purpose = Purpose::Diverge(Suspicion { link, header, range, tip });
+        self.ask(purpose, Query::Diverge { chunk: sealed.into_bytes() });
+    }
+
+    /// The tables compared.
+    pub(super) fn compared(&mut self, now: Now, suspicion: Suspicion, divergence: Divergence) {
+        let Suspicion { link, header, range, tip } = suspicion;
+        let feed = header.id();
+        match (divergence, link) {
+            (Divergence::Forked(proof), link) => {
+                self.suspects.remove(&feed);
+                self.state(now, *proof);
+                link.into_iter().for_each(|link| self.exchange.refused(now, link, range));
+            }
+            (Divergence::Agrees, Some(link)) if self.suspects.get(&feed) == Some(&link) => {
+                self.exchange.arrived(now, link, range.feed, range.to);
+                self.exchange.acknowledge(link, range.feed, range.to);
+            }
+            (Divergence::Below, Some(link)) if !self.suspects.contains_key(&feed) => {
+                self.suspects.insert(feed, link);
+                self.exchange.refused(now, link, range);
+                self.exchange.reread(now.mono, link, range.feed, tip);
+            }
+            (Divergence::Unprovable { from }, link) => {
+                self.suspects.remove(&feed);
+                self.outputs.push_back(Output::Notice(Notice::Fork { feed, seq: from }));
+                link.into_iter().for_each(|link| self.exchange.refused(now, link, range));
+            }
+            (Divergence::Agrees | Divergence::Below | Divergence::Behind, link) => {
+                self.suspects.remove(&feed);
+                link.into_iter().for_each(|link| self.exchange.refused(now, link, range));
+            }
+        }
+    }
+
+    /// States a proof, unless one of the same feed that cuts as low is known or on its way.
+    fn state(&mut self, now: Now, proof: ForkProof) {
+        let (feed, from, lane) = (proof.header().id(), proof.from, proof.lane);
+        let known = self.cuts.get(&feed).is_some_and(|cut| cut.forked && cut.from <= from);
+        if !known && self.stated.insert(feed) {
+            self.outputs.push_back(Output::Notice(Notice::Fork { feed, seq: from }));
+            if self.append.is_own(&proof.header()) {
+                self.renew();
+            }
+            self.append.stage(now.wall, lane, proof.into(), None);
+        }
+    }
+
+    /// What a fact means for where feeds end.
+    pub(super) fn cut_by(&mut self, fact: &Fact) {
+        match fact {
+            Fact::ForkProof(proof) if fork::verify(proof).is_ok() => {
+                self.cut(proof.header(), proof.from, Some(proof.stem), true);
+            }
+            Fact::Withdrawn(Withdrawn { node, .. }) => {
+                let of_node = self.tips.durable.heads().filter(|(_, head)| head.header.writer == *node);
+                let headers: Vec<FeedHeader> = of_node.map(|(_, head)| head.header).collect();
+                headers.iter().for_each(|header| self.cut_withdrawn(header));
+            }
+            _ => {}
+        }
+    }
+
+    /// Cuts a feed of a withdrawn node above its mark; others stay as they are.
+    pub(super) fn cut_withdrawn(&mut self, header: &FeedHeader) {
+        if let crate::roster::Standing::WithdrawnAbove(mark, _) =
+            self.control.roster.standing(&header.writer, &header.id())
+        {
+            self.cut(*header, mark.next(), None, false);
+        }
+    }
+
+    fn cut(&mut self, header: FeedHeader, from: SeqNo, stem: Option<Hash>, forked: bool) {
+        if self.append.is_own(&header) && forked {
+            self.renew();
+        }
+        let feed = header.id();
+        let held = self.tips.durable.get(&feed).is_some_and(|head| head.seq >= from);
+        if self.cuts.learn(header, from, stem, forked) && held {
+            self.unsplit.insert(feed);
+            self.ask(Purpose::Split(feed), Query::Cut { feed, from });
+        }
+    }
+
+    /// The tables may reach cuts that they did not reach when asked before.
+    pub(super) fn ask_unsplit(&mut self) {
+        let waiting: Vec<(FeedId, SeqNo)> =
+            self.unsplit.iter().filter_map(|feed| self.cuts.get(feed).map(|cut| (*feed, cut.from))).collect();
+        for (feed, from) in waiting {
+            self.ask(Purpose::Split(feed), Query::Cut { feed, from });
+        }
+    }
+
+    /// What is held of a feed above its cut gets a name of its own.
+    pub(super) fn split(&mut self, now: Now, feed: FeedId, at_cut: Option<(Hash, Hash)>) {
+        let (Some((stem, first)), Some(cut)) = (at_cut, self.cuts.get(&feed).cloned()) else { return };
+        if !self.unsplit.remove(&feed) {
+            return;
+        }
+        let Some(head) = self.tips.durable.get(&feed).copied().filter(|head| head.seq >= cut.from) else { return };
+        let id = branch(&feed, &first);
+        self.cuts.grow(&feed, id, Some(stem));
+        self.tips.durable.remove(&feed);
+        if let Some(tip) = self.tips.ahead.remove(&feed) {
+            self.tips.ahead.insert(id, tip);
+        }
+        if cut.from.0 > 1 {
+            self.tips.durable.set_as(feed, Head { seq: cut.stands(), hash: stem, ..head });
+        }
+        self.tips.durable.set_as(id, head);
+        self.exchange.durable(now, None, id.short(), head.header.lane, head.seq);
+    }
+
+    /// The entries of a chunk that stand.
+    pub(super) fn standing_entries<'c>(&self, chunk: &'c OpenedChunk) -> &'c [crate::entry::Entry] {
+        let cut = self.cuts.get(&chunk.header.id());
+        let stands = cut.map_or(chunk.entries.len(), |cut| chunk.entries.partition_point(|entry| entry.seq < cut.from));
+        chunk.entries.get(..stands).unwrap_or_default()
+    }
+}
