@@ -121,3 +121,37 @@ fn a_stick_pulled_too_early_delivers_what_is_whole_and_says_what_is_missing() {
     assert!(over.code == Some(1) && over.err.contains("written once"), "{over:?}");
     assert_eq!(std::fs::read(&day).unwrap(), bytes);
 }
+
+#[test]
+fn a_directory_is_wiped_only_when_nothing_is_lost_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let authority = Place::authority(dir.path()).unwrap();
+    let mut site = Place::joined(dir.path(), "site", "gate3", &authority).unwrap();
+    site.start(&[]).unwrap();
+    site.register("T1", 2).unwrap();
+    assert_eq!(site.run(&["wipe", "--yes"]).unwrap().code, Some(1), "it runs");
+    let (early, late) = (path("early.swab"), path("late.swab"));
+    site.done(&["bundle", "export", "--out", &early]).unwrap();
+    site.register("T2", 1).unwrap();
+    site.done(&["bundle", "export", "--out", &late]).unwrap();
+    site.kill();
+
+    let lost = |more: &[&str]| {
+        let answer = site.run(&[&["wipe", "--json"], more].concat()).unwrap();
+        let said: Value = serde_json::from_str(answer.out.trim()).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
+        (answer.code, said["losses"][0]["registrations"].as_u64(), said["wiped"].as_bool().unwrap())
+    };
+    assert_eq!(lost(&["--yes"]), (Some(1), Some(3), false));
+    assert_eq!(lost(&["--yes", "--exported", &early]), (Some(1), Some(3), false), "it lacks the last one");
+    let bytes = std::fs::read(&late).unwrap();
+    let damaged = path("damaged.swab");
+    std::fs::write(&damaged, [&bytes[..bytes.len() - 100], &[0; 100]].concat()).unwrap();
+    assert_eq!(lost(&["--yes", "--exported", &damaged]), (Some(1), Some(3), false));
+    assert_eq!(lost(&["--exported", &late]), (Some(0), None, false), "only said what it would do");
+    assert!(site.data.join("secrets").exists());
+    assert_eq!(lost(&["--yes", "--exported", &late]), (Some(0), None, true));
+    assert!(!site.data.join("secrets").exists() && !site.data.join("store").exists());
+    assert_eq!(import(&authority, &late).1["registrations"], 3, "and the bundle has everything");
+    assert_eq!(authority.run(&["wipe", "--yes"]).unwrap().code, Some(1), "an authority never");
+}

@@ -145,3 +145,15 @@ fn python_reads_our_status_list_bit_for_bit() {
         assert_eq!(set, revoked);
     }
 }
+
+#[test]
+fn the_list_of_the_drafts_appendix_is_read_bit_for_bit() {
+    // draft-ietf-oauth-status-list, test vectors, one bit a token: 2^20 entries.
+    let lst = "eNrt3AENwCAMAEGogklACtKQPg9LugC9k_ACvreiogEAAKkeCQAAAAAAAAAAAAAAAAAAAIBylgQAAAAAAAAAAAAAAA\
+               AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAXG9IAAAAAAAAAPwsJAAAAAAAAAAAAAAAvhsSAAAAAAAAAAAA7KpL\
+               AAAAAAAAAAAAAAAAAAAAAJsLCQAAAAAAAAAAADjelAAAAAAAAAAAKjDMAQAAAACAZC8L2AEb";
+    let set = [0, 1_993, 25_460, 159_495, 495_669, 554_353, 645_645, 723_232, 854_545, 934_534, 1_000_345];
+    let list = StatusList::decompress(&data_encoding::BASE64URL_NOPAD.decode(lst.as_bytes()).unwrap(), 0).unwrap();
+    assert_eq!(list.bits(), 1 << 20);
+    assert!(list.revoked().eq(set));
+}

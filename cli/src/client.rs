@@ -130,6 +130,17 @@ impl Client {
         self.answer(request.header("authorization", format!("Bearer {}", self.token)).call())
     }
 
+    /// Reads something that is not JSON.
+    pub(crate) fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let request = self.agent.get(format!("{}{BASE}{path}", self.url));
+        let answer = request.header("authorization", format!("Bearer {}", self.token)).call();
+        let mut answer = answer.with_context(|| format!("no node answers at {}", self.url))?;
+        if !answer.status().is_success() {
+            return self.answer(Ok(answer));
+        }
+        Ok(answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?)
+    }
+
     /// Does something.
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
         let request = self.agent.post(format!("{}{BASE}{path}", self.url));

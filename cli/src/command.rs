@@ -21,6 +21,7 @@ mod run;
 mod simulate;
 mod site;
 mod status;
+mod wipe;
 
 /// What `swabmesh` can be asked to do.
 #[derive(Debug, Subcommand)]
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Document(document::Arguments),
     Simulate(simulate::Arguments),
     Bench(bench::Arguments),
+    Wipe(wipe::Arguments),
 }
 
 impl Command {
@@ -44,6 +46,7 @@ impl Command {
             Self::Demo(arguments) => arguments.run(out),
             Self::Bench(arguments) => arguments.run(out),
             Self::Bundle(arguments) => arguments.run(out),
+            Self::Wipe(arguments) => arguments.run(out),
             Self::Site(arguments) => arguments.run(out),
             Self::Lab(arguments) => arguments.run(out),
             Self::Authority(arguments) => arguments.run(out),

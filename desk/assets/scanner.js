@@ -6,6 +6,8 @@
 
 const SILENCE_MS = 120;
 const HAND_MS = 45;
+const PAUSE_IN_FIELD_MS = 180;
+const PAUSE_MS = 500;
 const CHARS_MIN = 4;
 const CHARS_MAX = 2048;
 const ZONE_WITHIN_MS = 800;
@@ -37,6 +39,8 @@ export class Scanner {
   #times = [];
   #timer = null;
   #zone = null;
+  #before = null;
+  #inField = false;
   #sink;
 
   // While `listens()`, `take` gets each scan with the moment of its last character; `raw` gets every key, for the
@@ -47,6 +51,7 @@ export class Scanner {
     this.#raw = raw;
     this.#sink = document.getElementById("sink");
     addEventListener("keydown", (event) => this.#key(event), { capture: true });
+    addEventListener("pointerdown", () => this.#clear(), { capture: true });
     // Keyboards on glass name no keys at all: their text arrives in a field that shows no keyboard.
     this.#sink.addEventListener("input", () => {
       if (this.#sink.value) this.#push(this.#sink.value);
@@ -78,6 +83,9 @@ export class Scanner {
     const character = hidden || event.key.length !== 1 ? (event.key.length === 1 ? event.key : physical(event)) : event.key;
     if (!character || (event.key.length > 1 && !hidden)) return;
     this.#raw(character, false);
+    // The key is not in the field yet: this is what the field goes back to if a scanner is typing.
+    if (this.#isStale(field)) this.#clear();
+    if (!this.#text) this.#before = field ? { field: event.target, value: event.target.value } : null;
     // A space would press the button that was touched last.
     if (!field) event.preventDefault();
     this.#push(character, field);
@@ -85,8 +93,8 @@ export class Scanner {
 
   #push(text, field = false) {
     const now = performance.now();
-    const last = this.#times.at(-1);
-    if (last !== undefined && now - last > (field ? HAND_MS * 4 : 1500)) this.#clear();
+    if (this.#isStale(field)) this.#clear();
+    this.#inField = field;
     if (this.#text.length < CHARS_MAX) this.#text += text;
     this.#times.push(now);
     if (this.#times.length > 64) this.#times.shift();
@@ -97,6 +105,13 @@ export class Scanner {
     }, SILENCE_MS);
   }
 
+  // What was typed before a pause, or in another place, belongs to nothing that comes after it.
+  #isStale(field) {
+    const last = this.#times.at(-1);
+    if (field !== this.#inField) return true;
+    return last !== undefined && performance.now() - last > (field ? PAUSE_IN_FIELD_MS : PAUSE_MS);
+  }
+
   #isFast() {
     if (this.#times.length < CHARS_MIN) return false;
     const typical = (this.#times.at(-1) - this.#times[0]) / (this.#times.length - 1);
@@ -104,8 +119,8 @@ export class Scanner {
   }
 
   #cleanField(field) {
-    if (typeof field.value !== "string") return;
-    if (field.value.endsWith(this.#text)) field.value = field.value.slice(0, -this.#text.length);
+    if (this.#before?.field !== field) return;
+    field.value = this.#before.value;
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
 

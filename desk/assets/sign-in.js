@@ -39,9 +39,13 @@ function take(found) {
   $("gate").hidden = open;
   $("desk").hidden = !open;
   $("lock").hidden = !open;
-  $("who").textContent = found.operator ? `${found.operator} · ${t(`duty.${found.duty}`)}` : "";
+  who();
   if (open) opened(found);
   else render();
+}
+
+function who() {
+  $("who").textContent = situation?.operator ? `${situation.operator} · ${t(`duty.${situation.duty}`)}` : "";
 }
 
 export const isOpen = () => situation?.state === "open";
@@ -146,4 +150,4 @@ addEventListener("keydown", (event) => {
     press(key);
   }
 });
-onLanguage(render);
+onLanguage(() => (who(), render()));

@@ -11,13 +11,16 @@ use axum::response::Response;
 use swabmesh_node::clock;
 use swabmesh_node::http::problem::Problem;
 use swabmesh_protocol::fact::Operator;
+use swabmesh_protocol::id::{NodeKey, hex};
 
 use crate::Pages;
 use crate::operators::{Duty, OperatorsError};
 use crate::sessions::{SESSION_S_MAX, Shown};
 
-/// The cookie's name.
-const COOKIE: &str = "swabmesh_session";
+/// The cookie's name. Browsers share cookies among the ports of a host, so each node has a name of its own.
+pub(crate) fn cookie_name(node: &NodeKey) -> String {
+    format!("swabmesh_{}", hex(node.0.get(..4).unwrap_or_default()))
+}
 
 /// The header that carries the CSRF token.
 const CSRF: HeaderName = HeaderName::from_static("x-swabmesh-csrf");
@@ -82,7 +85,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let pages = Pages::from_ref(state);
         same_origin(&parts.method, &parts.headers)?;
-        let Some(cookie) = cookie(&parts.headers) else { return Ok(Self(None)) };
+        let Some(cookie) = cookie(&parts.headers, &pages.cookie) else { return Ok(Self(None)) };
         let used = !parts.headers.contains_key(UNATTENDED);
         let Some(shown) = pages.sessions.show(cookie, clock::wall(), used) else { return Ok(Self(None)) };
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
@@ -135,21 +138,22 @@ fn same_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value).next()
+    pairs.filter(|(name, _)| *name == wanted).map(|(_, value)| value).next()
 }
 
 /// The header that gives the browser its session.
-pub(crate) fn set_cookie(value: &str) -> Result<HeaderValue, Problem> {
-    let text = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={SESSION_S_MAX}");
+pub(crate) fn set_cookie(name: &str, value: &str) -> Result<HeaderValue, Problem> {
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={SESSION_S_MAX}");
     HeaderValue::from_str(&text).map_err(|error| Problem::internal(&error))
 }
 
 /// The header that takes it away.
-pub(crate) fn drop_cookie() -> HeaderValue {
-    HeaderValue::from_static("swabmesh_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")
+pub(crate) fn drop_cookie(name: &str) -> Result<HeaderValue, Problem> {
+    let text = format!("{name}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+    HeaderValue::from_str(&text).map_err(|error| Problem::internal(&error))
 }
 
 impl From<OperatorsError> for Problem {
@@ -192,12 +196,15 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_found_among_others_and_no_script_reads_it() {
+    fn the_cookie_of_this_node_is_found_among_others_and_no_script_reads_it() {
+        let name = cookie_name(&NodeKey([0xab; 32]));
+        assert_eq!(name, "swabmesh_abababab");
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, HeaderValue::from_static("a=1; swabmesh_session=ab12; b=2"));
-        assert_eq!(cookie(&headers), Some("ab12"));
-        assert_eq!(cookie(&HeaderMap::new()), None);
-        let set = set_cookie("ab12").unwrap();
+        headers
+            .insert(header::COOKIE, HeaderValue::from_static("a=1; swabmesh_00000000=9; swabmesh_abababab=ab12; b=2"));
+        assert_eq!(cookie(&headers, &name), Some("ab12"));
+        assert_eq!(cookie(&HeaderMap::new(), &name), None);
+        let set = set_cookie(&name, "ab12").unwrap();
         assert!(set.to_str().unwrap().contains("HttpOnly; SameSite=Strict"));
     }
 }

@@ -52,6 +52,8 @@ struct Pages {
     setup: Arc<Setup>,
     encrypted: Option<Arc<Encrypted>>,
     frames: Arc<Semaphore>,
+    /// The name of this node's cookie.
+    cookie: Arc<str>,
 }
 
 /// The pages of this node.
@@ -72,13 +74,14 @@ pub fn pages(ground: &Ground) -> Result<Beside, PagesError> {
     };
     let frames = Arc::new(Semaphore::new(FRAMES_AT_ONCE));
     let shell = ground.shell.clone();
-    let pages = Pages { shell, operators, sessions, setup, encrypted: encrypted.clone(), frames };
+    let cookie = guard::cookie_name(&shell.node().snapshot().core.node).into();
+    let pages = Pages { shell, operators, sessions, setup, encrypted: encrypted.clone(), frames, cookie };
     let routes = router(pages);
     let mut tasks = Vec::new();
     if let Some(encrypted) = encrypted {
         tasks.push(tls::serve(&encrypted, routes.clone(), ground.stopping.clone())?);
     }
-    Ok(Beside { routes, tasks })
+    Ok(Beside { routes, tasks, ..Beside::default() })
 }
 
 fn router(pages: Pages) -> Router {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use swabmesh_node::api::RegistrationLine;
 use swabmesh_node::reading;
-use swabmesh_protocol::id::{Barcode, EntryId, FeedId};
+use swabmesh_protocol::id::{Barcode, EntryId, FeedId, SeqNo};
 use swabmesh_protocol::tube::view::{Member, TubeView};
 use swabmesh_protocol::view::{View, ViewError};
 
@@ -30,11 +30,16 @@ pub(crate) struct Recent {
     moved_to: Option<Barcode>,
 }
 
-/// Lists the newest registrations of a feed, newest first.
-pub(crate) fn recent<V: View>(view: &V, feed: FeedId, limit: usize) -> Result<Vec<Recent>, ViewError> {
+/// Lists the newest registrations of a feed, newest first; another node holds it durably up to `neighbour`.
+pub(crate) fn recent<V: View>(
+    view: &V,
+    feed: FeedId,
+    neighbour: SeqNo,
+    limit: usize,
+) -> Result<Vec<Recent>, ViewError> {
     let mut tubes: BTreeMap<Barcode, Option<TubeView>> = BTreeMap::new();
     let mut list = Vec::new();
-    for line in reading::registrations(view, feed, limit)? {
+    for line in reading::registrations(view, feed, neighbour, limit)? {
         if !tubes.contains_key(&line.tube) {
             tubes.insert(line.tube.clone(), reading::tube(view, &line.tube)?);
         }

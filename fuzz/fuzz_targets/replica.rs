@@ -10,7 +10,7 @@ use swabmesh_protocol::entry::node_key;
 use swabmesh_protocol::exchange::frame::{Frame, Hello, VERSION};
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{Epoch, Lane};
-use swabmesh_protocol::io::{Arrival, Input, LinkId, Output};
+use swabmesh_protocol::io::{Arrival, Carried, Input, LinkId, Output};
 use swabmesh_protocol::limits::FRAME_BYTES_MAX;
 use swabmesh_protocol::replica::{Held, Identity, Replica};
 use swabmesh_protocol::text::Text;
@@ -91,8 +91,9 @@ fuzz_target!(|data: &[u8]| {
         let length = usize::from(u16::from_le_bytes([*low, *high])).min(tail.len());
         let (bytes, after) = tail.split_at(length);
         rest = after;
-        match what % 8 {
-            0 => node.take(Input::Import { chunk: bytes.to_vec() }),
+        match what % 9 {
+            0 => node.take(Input::Import { request: None, carried: Carried::Chunk(bytes.to_vec()) }),
+            8 => node.take(Input::Import { request: None, carried: Carried::Certificate(bytes.to_vec()) }),
             1 => {
                 node.clock_ms += u64::from(*low) * 100;
                 node.take(Input::DeadlineReached);

@@ -3,10 +3,12 @@
 mod contents;
 mod export;
 mod import;
+mod wipe;
 
-pub use contents::{Contents, FeedContents, Held, Registration};
+pub use contents::{Contents, FeedContents, Registration};
 pub use export::{Export, ExportError, export};
 pub use import::{ImportError, Importer};
+pub use wipe::{Loss, losses};
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use swabmesh_protocol::id::NodeKey;
 use swabmesh_protocol::replica::{LastAgreed, Missing, PeerStatus};
 use swabmesh_protocol::time::Wall;
 
-use crate::network::{DialFailure, LinkBytes, PeerKind, Refusal};
+use crate::network::{DialFailure, Disconnect, LinkBytes, PeerKind, Refusal};
 
 /// How a peer is, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -126,6 +126,8 @@ pub struct Known<'k> {
     pub dialled: Option<&'k Dialled>,
     /// Why the core closed its last connection.
     pub trouble: Option<Trouble>,
+    /// Why its last connection ended, as the carrier saw it.
+    pub ended: Option<(Disconnect, Wall)>,
 }
 
 impl Known<'_> {
@@ -188,7 +190,14 @@ impl Known<'_> {
         contact.since = match contact.state {
             State::InSync | State::CaughtUp => session.in_sync_since,
             State::CatchingUp | State::BandwidthLimit | State::DiskFull => session.behind_since,
-            _ => Some(session.connected_since),
+            State::Quarantined
+            | State::Comparing
+            | State::Dialling
+            | State::Paused
+            | State::Absent
+            | State::Version
+            | State::Refused
+            | State::Unreachable => Some(session.connected_since),
         };
     }
 
@@ -201,7 +210,9 @@ impl Known<'_> {
         let Some(dialled) = self.dialled else {
             contact.state = State::Absent;
             contact.since = self.trouble.map(|trouble| trouble.at).or(contact.roots_equal_at);
-            contact.last_error = self.trouble.map(|trouble| trouble.why.to_string());
+            contact.since = self.ended.map(|(_, at)| at).or(contact.since);
+            let ended = self.ended.map(|(why, _)| ended_in_words(why).to_owned());
+            contact.last_error = self.trouble.map(|trouble| trouble.why.to_string()).or(ended);
             return;
         };
         contact.since = dialled.since;
@@ -226,7 +237,14 @@ impl Known<'_> {
                     CloseReason::BadFrame | CloseReason::Stalled | CloseReason::Replaced => State::Unreachable,
                 }
             }
-            (None, None) => State::Dialling,
+            (None, None) => match self.ended {
+                Some((why, at)) => {
+                    contact.last_error = Some(ended_in_words(why).to_owned());
+                    contact.last_error_at = Some(at);
+                    State::Unreachable
+                }
+                None => State::Dialling,
+            },
             (Some((DialFailure::Unreachable(_) | DialFailure::RefusedHere(Refusal::Limit), _)), None) => {
                 State::Unreachable
             }
@@ -293,6 +311,21 @@ impl Contact {
                 "Check that it is switched on, the cable or the uplink, and its address in node.toml.",
             ),
         }
+    }
+}
+
+/// Why a connection ended, in words of the people who read it.
+const fn ended_in_words(why: Disconnect) -> &'static str {
+    match why {
+        Disconnect::Silent => "nothing was heard from it any more",
+        Disconnect::Lost => "the connection was lost",
+        Disconnect::Peer => "it closed the connection",
+        Disconnect::SlowPeer => "it took nothing any more",
+        Disconnect::Oversize => "it sent more than a frame holds",
+        Disconnect::Withdrawn => "it was withdrawn",
+        Disconnect::Probation => "it did not prove itself in time",
+        Disconnect::Paused => "the hours of the uplink were over",
+        Disconnect::Here | Disconnect::Duplicate | Disconnect::Shutdown => "this node closed the connection",
     }
 }
 
@@ -409,6 +442,15 @@ mod tests {
         assert_eq!(state(&dialled, trouble(CloseReason::Version)), State::Paused);
         (dialled.paused, dialled.failure) = (false, Some((DialFailure::RefusedThere, Wall(9))));
         assert_eq!(state(&dialled, None), State::Refused);
+    }
+
+    #[test]
+    fn a_connection_that_fell_silent_is_the_reason_until_a_dial_says_more() {
+        let dialled = Dialled { failure: None, failures: 0, ..dialled() };
+        let known = Known { dialled: Some(&dialled), ended: Some((Disconnect::Silent, Wall(9))), ..Known::default() };
+        let contact = known.contact(None, false);
+        assert_eq!((contact.state, contact.last_error_at), (State::Unreachable, Some(Wall(9))));
+        assert_eq!(contact.what, "unreachable: nothing was heard from it any more");
     }
 
     #[test]

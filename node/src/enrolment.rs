@@ -206,16 +206,27 @@ impl Membership {
         if authority.role != Role::Authority {
             return Err(EnrolError::Role { found: authority.role, wanted: Role::Authority });
         }
-        TrustList::open(&answer.trust, &root)?;
-        Policy::open(&answer.policy, &root)?;
+        let (mut trust, mut policy) = (answer.trust.to_vec(), answer.policy.to_vec());
+        let (told, told_policy) = (TrustList::open(&trust, &root)?, Policy::open(&policy, &root)?);
+        // The authority itself has signed more since it was founded, unless these files are older or of another root.
+        if let Ok(signed) = std::fs::read(home.trust())
+            && TrustList::open(&signed, &root).is_ok_and(|signed| signed.version() > told.version())
+        {
+            trust = signed;
+        }
+        if let Ok(signed) = std::fs::read(home.policy())
+            && Policy::open(&signed, &root).is_ok_and(|signed| signed.version > told_policy.version)
+        {
+            policy = signed;
+        }
         let person_key = person_key(&keys.seal()?.0, own, &answer.person_key)?;
         Ok(Self {
             root,
             certificate,
             certificate_bytes: answer.certificate.to_vec(),
             authority_bytes: answer.authority.to_vec(),
-            trust: answer.trust.to_vec(),
-            policy: answer.policy.to_vec(),
+            trust,
+            policy,
             person_key,
             addresses: answer.addresses,
         })

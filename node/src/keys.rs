@@ -133,6 +133,12 @@ impl Keys {
         self.read(which.file()).map(|bytes| SigningKey::from_bytes(&bytes))
     }
 
+    /// Where the root's key lies, if it is on this machine.
+    #[must_use]
+    pub fn root_path(&self) -> PathBuf {
+        self.0.join(Signing::Root.file())
+    }
+
     /// Draws and writes the key that opens what is sealed to the node.
     ///
     /// # Errors

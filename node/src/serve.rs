@@ -169,6 +169,18 @@ impl Service {
         self
     }
 
+    /// Starts the core without a network and without a server, has something done with it, and stops it.
+    ///
+    /// # Errors
+    /// [`ServeError`]; [`ServeError::Start`] as well when the node runs already.
+    pub async fn quietly<T>(self, work: impl AsyncFnOnce(&NodeHandle, &Membership) -> T) -> Result<T, ServeError> {
+        let Self { setup, member, .. } = self.offline();
+        let node = NodeHandle::start(setup).await?;
+        let done = work(&node, &member).await;
+        tokio::time::timeout(CORE_ENDS_WITHIN, node.stop()).await.map_err(|_| ServeError::CutOff)?;
+        Ok(done)
+    }
+
     /// Runs the node until `stop`, then stops it gracefully within a bound.
     ///
     /// `ready` is called once it takes registrations; by then the ready file is written.

@@ -326,6 +326,8 @@ pub enum DeadlineReason {
     Stall,
     /// Show that the status lists are alive.
     StatusSign,
+    /// Tell that a registration is held nowhere else yet.
+    Acknowledge,
 }
 
 /// Something worth knowing that is not an answer.

@@ -15,7 +15,7 @@ use crate::limits::STATUS_LIST_BITS_MAX;
 use crate::policy::Policy;
 use crate::status::delta::StatusDelta;
 use crate::time::Wall;
-use crate::trust::{KeyStatus, Purpose, TrustList};
+use crate::trust::{IssuerKey, KeyStatus, Purpose, TrustList};
 
 /// Status lists handed out start here; 0 is left to tests and specimens.
 const FIRST_LIST: u32 = 1;
@@ -79,17 +79,6 @@ impl Issuer {
         self.keys = keys;
     }
 
-    /// The key that signs at a moment: of those held, active and in force by the trust list, the one that came into
-    /// force last.
-    fn key_at(&self, now_s: u64, trust: &TrustList) -> Option<&SigningKey> {
-        let in_force = |listed: &&crate::trust::IssuerKey| {
-            listed.purpose == Purpose::Codes && listed.status == KeyStatus::Active && listed.covers(now_s)
-        };
-        let held = |listed: &crate::trust::IssuerKey| self.keys.iter().find(|key| key.verifying_key() == listed.public);
-        let listed = trust.keys().iter().filter(in_force).filter(|listed| held(listed).is_some());
-        listed.max_by_key(|listed| (listed.from_s, listed.kid)).and_then(held)
-    }
-
     /// Issues a code. Earlier ones of the same kind in `held` die with it (C6).
     ///
     /// # Errors
@@ -98,7 +87,7 @@ impl Issuer {
     pub fn issue(&mut self, cti: CodeId, command: &Issue, held: &[Issued], by: Rules<'_>) -> Result<NewCode, Refusal> {
         let Rules { now, policy, trust } = by;
         let kind = command.of_kind.kind();
-        let key = self.key_at(now.seconds(), trust).ok_or(Refusal::NoIssuerKey)?;
+        let key = signer(&self.keys, now.seconds(), trust).ok_or(Refusal::NoIssuerKey)?;
         let iat_s = now.seconds();
         let status = self.place(self.issued);
         let credential = Credential {
@@ -172,6 +161,17 @@ impl Issuer {
     }
 }
 
+/// The key that signs at a moment: of those held, active and in force by the trust list, the one that came into force last.
+#[must_use]
+pub fn signer<'k>(keys: &'k [SigningKey], now_s: u64, trust: &TrustList) -> Option<&'k SigningKey> {
+    let in_force = |listed: &&IssuerKey| {
+        listed.purpose == Purpose::Codes && listed.status == KeyStatus::Active && listed.covers(now_s)
+    };
+    let held = |listed: &IssuerKey| keys.iter().find(|key| key.verifying_key() == listed.public);
+    let listed = trust.keys().iter().filter(in_force).filter(|listed| held(listed).is_some());
+    listed.max_by_key(|listed| (listed.from_s, listed.kid)).and_then(held)
+}
+
 /// The secret that status indices are permuted with: HMAC-SHA-256 of a fixed text, keyed by the node's secret key.
 #[must_use]
 pub fn allotment(key: &SigningKey) -> [u8; 32] {
@@ -214,9 +214,7 @@ pub fn revoke(
         return Err(Refusal::NoSuchCode);
     }
     let dead: Vec<Issued> = valid.into_iter().cloned().collect();
-    let why = |dead: &Issued| {
-        (Lane::PRIVATE, Revoked { code: dead.code, person, reason: reason.clone() }.into())
-    };
+    let why = |dead: &Issued| (Lane::PRIVATE, Revoked { code: dead.code, person, reason: reason.clone() }.into());
     Ok(dead.iter().map(why).chain(revocations(&dead, now)).collect())
 }
 

@@ -31,7 +31,7 @@ mod row;
 mod standing;
 mod subjects;
 
-pub use codes::{CodeRecord, CodeTotals, code, code_totals, issued};
+pub use codes::{CodeRecord, CodeTotals, code, code_totals, codes, issued};
 pub use control::{control, receipt_mark};
 pub use counts::{Counts, HourCount, counts, hours};
 pub use documents::{DOCUMENT_FACTS_MAX, document_facts};

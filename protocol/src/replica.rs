@@ -39,6 +39,7 @@ use crate::receipting::Receipting;
 use crate::roster::Standing;
 use crate::time::{MS_PER_S, Mono, Now};
 
+mod acknowledge;
 mod commands;
 mod durable;
 mod import;
@@ -174,6 +175,7 @@ pub struct Replica {
     writing: BTreeMap<RequestId, durable::Writing>,
     loading: BTreeMap<RequestId, Question>,
     commands: BTreeMap<RequestId, commands::Pending>,
+    acknowledging: acknowledge::Acknowledging,
     waiting_for_index: Vec<LinkId>,
     indexed: Arrival,
     sign_at: Option<Mono>,
@@ -232,6 +234,7 @@ impl Replica {
             writing: BTreeMap::new(),
             loading: BTreeMap::new(),
             commands: BTreeMap::new(),
+            acknowledging: acknowledge::Acknowledging::default(),
             waiting_for_index: Vec::new(),
             indexed: held.indexed,
             sign_at: Some(Mono::default()),
@@ -269,6 +272,7 @@ impl Replica {
             Input::Import { request, carried } => self.import(now, request, carried),
             Input::DeadlineReached => self.deadline(now),
         }
+        self.acknowledge_waiting(now);
         self.write_groups();
         self.carry_out();
     }
@@ -291,6 +295,7 @@ impl Replica {
             (self.exchange.compare_at(), DeadlineReason::Compare),
             (self.exchange.stalls_at(), DeadlineReason::Stall),
             (self.receipting.as_ref().and_then(Receipting::due), DeadlineReason::Receipt),
+            (self.acknowledging.due(), DeadlineReason::Acknowledge),
             (self.sign_at.filter(|_| self.issuer.is_some()), DeadlineReason::StatusSign),
         ];
         due.into_iter().filter_map(|(at, reason)| at.map(|at| (at, reason))).min()

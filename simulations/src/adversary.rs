@@ -134,7 +134,20 @@ impl Adversary {
                 vec![Frame::Ack(held).to_bytes()]
             }
             Frame::Same { .. } if self.does(Trick::Lie) => vec![Frame::Same { through: u64::MAX / 2 }.to_bytes()],
-            _ => vec![bytes],
+            Frame::Hello(_)
+            | Frame::Resume { .. }
+            | Frame::Compare { .. }
+            | Frame::Same { .. }
+            | Frame::Differ { .. }
+            | Frame::Show { .. }
+            | Frame::Heads { .. }
+            | Frame::Want(_)
+            | Frame::Ack(_)
+            | Frame::Gone(_)
+            | Frame::RetryAfter { .. }
+            | Frame::Bye
+            | Frame::Sync { .. }
+            | Frame::Told { .. } => vec![bytes],
         }
     }
 
@@ -156,7 +169,7 @@ impl Adversary {
     /// The history that a peer is told.
     fn branch(&self, peer: NodeId) -> &Invented {
         let [one, other] = &self.branches;
-        if peer.0 % 2 == 0 { one } else { other }
+        if peer.0.is_multiple_of(2) { one } else { other }
     }
 
     fn remember(&mut self, bytes: &[u8]) {
@@ -204,8 +217,7 @@ impl Adversary {
     /// What it says to a peer out of nothing.
     fn says(&mut self, peer: NodeId) -> Vec<Vec<u8>> {
         let mut says = Vec::new();
-        let heads: Vec<ToldHead> =
-            [self.branch(peer), &self.above].into_iter().filter_map(Invented::head).collect();
+        let heads: Vec<ToldHead> = [self.branch(peer), &self.above].into_iter().filter_map(Invented::head).collect();
         if !heads.is_empty() {
             let heads = encode_heads(heads).into();
             says.push(Frame::Heads { through: None, heads }.to_bytes());

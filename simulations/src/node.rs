@@ -45,6 +45,8 @@ pub struct Node {
     pub deadline: Option<At>,
     /// Whether a batch of the index is under way.
     pub indexing: bool,
+    /// Whether people are served: a machine that comes back brings its tables up to its journal first.
+    pub serves: bool,
     /// How often its store was replaced: each begins another epoch.
     pub epochs: u64,
     replica: Option<Replica>,
@@ -56,7 +58,18 @@ impl Node {
     #[must_use]
     pub fn new(id: NodeId) -> Self {
         let (clock, disk) = (Clock::default(), Disk::default());
-        Self { id, life: 0, clock, disk, deadline: None, indexing: false, epochs: 0, replica: None, started: At(0) }
+        Self {
+            id,
+            life: 0,
+            clock,
+            disk,
+            deadline: None,
+            indexing: false,
+            serves: false,
+            epochs: 0,
+            replica: None,
+            started: At(0),
+        }
     }
 
     /// Who it is, in this life.
@@ -93,6 +106,7 @@ impl Node {
         self.replica = None;
         self.deadline = None;
         self.indexing = false;
+        self.serves = false;
     }
 
     /// Whether it runs.

@@ -299,7 +299,7 @@ impl World {
             Work::Desk(node, _) | Work::Box(node, _) | Work::Read(node, _) => *node,
             Work::Office => AUTHORITY,
         };
-        let runs = self.runs(node);
+        let runs = self.nodes.get(node.0).is_some_and(|node| node.runs() && node.serves);
         if self.scenario.day.closes_min.is_some_and(|minute| self.at.0 >= minute * 60_000) {
             self.workload.close();
         }

@@ -13,7 +13,7 @@ const POOL: u32 = 10;
 const PEOPLE: u32 = 200;
 
 /// The person before whom the power fails: once while nobody is scanned, once with a scan on its way.
-const CUTS: [u32; 2] = [61, 133];
+const CUTS: [u32; 2] = [61, 134];
 
 /// What the operator saw.
 #[derive(Debug, Default)]
@@ -86,6 +86,7 @@ pub fn work(rig: &mut Rig, desk: &Desk) -> anyhow::Result<Done> {
 
 /// The power fails; the next person is scanned while the node is away, and is green only once it is back.
 fn cut(rig: &mut Rig, desk: &Desk, number: u32, code: Option<&str>) -> anyhow::Result<()> {
+    let before = desk.verdicts()?;
     if number == CUTS[1] {
         // On its way while the power fails: whether it was saved, nobody knows yet.
         desk.browser.type_keys(&format!("{}{ENTER}", code.unwrap_or_default()))?;
@@ -96,7 +97,7 @@ fn cut(rig: &mut Rig, desk: &Desk, number: u32, code: Option<&str>) -> anyhow::R
         desk.browser.wait("that it says so", "return document.querySelector('#verdict.red') !== null")?;
     }
     rig.site.start()?;
-    desk.browser
-        .wait("a green verdict after the power is back", "return document.querySelector('#verdict.green') !== null")?;
-    Ok(())
+    let answered = format!("return window.swabmesh.toScreen.length > {before}");
+    desk.browser.wait("a verdict after the power is back", &answered)?;
+    desk.expect("green")
 }

@@ -274,7 +274,7 @@ fn address(driver: &mut Child) -> anyhow::Result<String> {
     let mut lines = BufReader::new(out).lines();
     for line in lines.by_ref() {
         let line = line?;
-        if let Some((_, port)) = line.rsplit_once("on port ") {
+        if let Some((_, port)) = line.split_once("successfully on port ") {
             // The rest is read and dropped, so that the driver never waits for its reader.
             std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
             return Ok(format!("http://127.0.0.1:{}", port.trim_end_matches('.')));

@@ -28,8 +28,22 @@ impl Place {
     /// # Errors
     /// What the program says.
     pub fn authority(directory: &Path) -> io::Result<Self> {
+        Self::founded(directory, &[])
+    }
+
+    /// Founds an authority that nobody can dial, with this policy.
+    ///
+    /// # Errors
+    /// What the program says.
+    pub fn authority_with(directory: &Path, policy: &Value) -> io::Result<Self> {
+        let file = directory.join("policy.json");
+        std::fs::write(&file, policy.to_string())?;
+        Self::founded(directory, &["--policy", text(&file)?])
+    }
+
+    fn founded(directory: &Path, more: &[&str]) -> io::Result<Self> {
         let place = Self { role: "authority", data: directory.join("city"), process: None };
-        place.done(&["authority", "init", "--name", "city", "--address", "127.0.0.1:1"])?;
+        place.done(&[&["authority", "init", "--name", "city", "--address", "127.0.0.1:1"], more].concat())?;
         Ok(place)
     }
 
@@ -97,6 +111,16 @@ impl Place {
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(())
+    }
+
+    /// Where other nodes reach the running process.
+    ///
+    /// # Errors
+    /// What the program says.
+    pub fn address(&self) -> io::Result<String> {
+        let status = self.json(&["status"])?;
+        let address = status["listening"].get(0).and_then(Value::as_str);
+        Ok(address.ok_or_else(|| io::Error::other("it listens nowhere yet"))?.to_owned())
     }
 
     /// Cuts the process's power.

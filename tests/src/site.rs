@@ -111,6 +111,21 @@ impl Node {
         Ok(answer.body_mut().with_config().limit(64 * 1024 * 1024).read_json()?)
     }
 
+    /// Where other nodes reach it, once it listens.
+    ///
+    /// # Errors
+    /// It does not listen in time.
+    pub fn address(&self) -> anyhow::Result<String> {
+        let began = Instant::now();
+        loop {
+            if let Some(address) = self.get("/status")?["listening"][0].as_str() {
+                return Ok(address.to_owned());
+            }
+            ensure!(began.elapsed() < READY_WITHIN, "the {} does not listen", self.role);
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
     /// Sends something to its API.
     ///
     /// # Errors
@@ -157,7 +172,7 @@ impl Rig {
         must(&["site", "operator", "add", "李强", "--data", &site, "--pin-stdin"], "314159\n")?;
         let mut authority = Node::at("authority", at("city"), &[]);
         authority.start()?;
-        let address = authority.get("/status")?["listening"][0].as_str().context("no address")?.to_owned();
+        let address = authority.address()?;
         let mut flags = vec!["--authority-address", address.as_str()];
         flags.extend(more);
         let mut site = Node::at("site", at("site"), &flags);

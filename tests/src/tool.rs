@@ -25,8 +25,18 @@ pub fn missing(what: &str) -> Result<(), String> {
 /// A Python interpreter with python-cwt, if there is one.
 #[must_use]
 pub fn python_with_cwt() -> Option<PathBuf> {
+    python_with("cwt")
+}
+
+/// A Python interpreter with a package, if there is one.
+#[must_use]
+pub fn python_with(package: &str) -> Option<PathBuf> {
     let named = std::env::var_os(PYTHON).map(PathBuf::from);
     let python = named.unwrap_or_else(|| crate::repository::root().join("target/python/bin/python"));
-    let import = Command::new(&python).args(["-c", "import cwt"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let import = Command::new(&python)
+        .args(["-c", &format!("import {package}")])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     import.is_ok_and(|status| status.success()).then_some(python)
 }

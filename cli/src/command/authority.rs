@@ -7,12 +7,18 @@ use clap::{Args, Subcommand};
 use super::site;
 use crate::Outcome;
 
+mod audit;
+mod channel;
 mod city;
 mod codes;
 mod decisions;
 mod enrol;
 mod init;
+mod key;
+mod links;
 mod nodes;
+mod root;
+mod seed;
 
 /// The authority 市大数据中心: enrol nodes, issue codes, decide, recall
 #[derive(Debug, Args)]
@@ -40,6 +46,14 @@ enum Action {
     Purge(city::PurgeArguments),
     Tube(site::tube::ShowArguments),
     Box(site::transport::ShowArguments),
+    Seed(seed::Arguments),
+    Resident(links::ResidentArguments),
+    Links(links::Arguments),
+    Channel(channel::Arguments),
+    Audit(audit::Arguments),
+    Key(key::Arguments),
+    Policy(key::PolicyArguments),
+    Root(root::Arguments),
 }
 
 impl Arguments {
@@ -62,6 +76,14 @@ impl Arguments {
             Action::Purge(arguments) => arguments.run(out),
             Action::Tube(arguments) => arguments.run(out),
             Action::Box(arguments) => arguments.run(out),
+            Action::Seed(arguments) => arguments.run(out),
+            Action::Resident(arguments) => arguments.run(out),
+            Action::Links(arguments) => arguments.run(out),
+            Action::Channel(arguments) => arguments.run(out),
+            Action::Audit(arguments) => arguments.run(out),
+            Action::Key(arguments) => arguments.run(out),
+            Action::Policy(arguments) => arguments.run(out),
+            Action::Root(arguments) => arguments.run(out),
         }
     }
 }

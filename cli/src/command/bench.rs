@@ -12,6 +12,8 @@ mod figures;
 mod frontier;
 mod heal;
 mod ingest;
+mod issue;
+mod lists;
 mod register;
 mod scan;
 mod site;
@@ -39,6 +41,8 @@ enum Job {
     Heal(heal::Arguments),
     Ingest(ingest::Arguments),
     Site(site::Arguments),
+    Issue(issue::Arguments),
+    Lists(lists::Arguments),
     #[command(hide = true)]
     HealNode(heal::NodeArguments),
     #[command(hide = true)]
@@ -55,6 +59,8 @@ impl Arguments {
             Job::Heal(arguments) => arguments.run(out),
             Job::Ingest(arguments) => arguments.run(out),
             Job::Site(arguments) => arguments.run(out),
+            Job::Issue(arguments) => arguments.run(out),
+            Job::Lists(arguments) => arguments.run(out),
             Job::HealNode(arguments) => arguments.run(out),
             Job::SiteNode(arguments) => arguments.run(out),
         }

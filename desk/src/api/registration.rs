@@ -12,6 +12,7 @@ use swabmesh_protocol::command::{Command, Presented, Register, Reply};
 use swabmesh_protocol::document::age::day_in_shanghai;
 use swabmesh_protocol::fact::Remark;
 use swabmesh_protocol::id::{Barcode, FeedHeader};
+use swabmesh_protocol::replica::Replica;
 
 use super::tube::{Taken, take};
 use crate::Pages;
@@ -80,7 +81,7 @@ fn no_tube() -> Problem {
 async fn register(pages: &Pages, register: Register) -> Result<swabmesh_protocol::command::Verdict, Problem> {
     match pages.shell.command(Command::Register(Box::new(register))).await? {
         Reply::Verdict(verdict) => Ok(*verdict),
-        Reply::Done { .. } | Reply::Issued { .. } => {
+        Reply::Done { .. } | Reply::Issued { .. } | Reply::IssuedMany(_) => {
             Err(Problem::not_found("the node gave no verdict", "Scan again; if it repeats, restart the node."))
         }
     }
@@ -140,5 +141,7 @@ pub(super) async fn list(
     let core = &snapshot.core;
     let own = FeedHeader { writer: core.node, epoch: core.epoch, lane: core.lane }.id();
     let limit = limit.unwrap_or(RECENT_DEFAULT).clamp(1, RECENT_MAX);
-    Ok(Json(read(move || recent(&view, own, limit)).await?))
+    let marks = pages.shell.look(Replica::neighbour_marks).await?;
+    let neighbour = marks.get(&own).copied().unwrap_or_default();
+    Ok(Json(read(move || recent(&view, own, neighbour, limit)).await?))
 }

@@ -89,7 +89,7 @@ fn begin(pages: &Pages, operator: Operator) -> Result<Response, Problem> {
     let cookie = pages.sessions.begin(operator, now).map_err(|error| Problem::internal(&error))?;
     let shown = pages.sessions.show(&cookie, now, true);
     let answer = Json(situation(pages, shown.as_ref())?);
-    Ok(([(header::SET_COOKIE, set_cookie(&cookie)?)], answer).into_response())
+    Ok(([(header::SET_COOKIE, set_cookie(&pages.cookie, &cookie)?)], answer).into_response())
 }
 
 pub(super) async fn sign_in(
@@ -110,7 +110,7 @@ pub(super) async fn sign_out(State(pages): State<Pages>, AnySession(shown): AnyS
         pages.sessions.end(&shown);
     }
     let answer = Json(situation(&pages, None)?);
-    Ok(([(header::SET_COOKIE, drop_cookie())], answer).into_response())
+    Ok(([(header::SET_COOKIE, drop_cookie(&pages.cookie)?)], answer).into_response())
 }
 
 pub(super) async fn lock(

@@ -8,6 +8,7 @@ use serde::Serialize;
 use swabmesh_protocol::bundle::{Condition, Line, Manifest, Missing, Piece, Scanner, Stretches, Survey};
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::chunk::{OpenedChunk, SealedChunk};
+use swabmesh_protocol::copies::Custody;
 use swabmesh_protocol::fact::{Fact, Role};
 use swabmesh_protocol::id::{Barcode, EntryId, FeedHeader, FeedId, Hash, NodeKey, SeqNo};
 use swabmesh_protocol::roster::Roster;
@@ -15,18 +16,6 @@ use swabmesh_protocol::time::Wall;
 
 /// Bytes read at a time.
 const STEP_BYTES: usize = 64 * 1024;
-
-/// Where a registration was when the bundle was made, as far as its maker knew (rule N4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Held {
-    /// Nowhere else.
-    OnlyHere,
-    /// At another node as well.
-    AtNeighbour,
-    /// The authority had signed for it.
-    AtAuthority,
-}
 
 /// A registration in a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,8 +26,8 @@ pub struct Registration {
     pub tube: Barcode,
     /// When, by its writer's clock.
     pub at: Wall,
-    /// Where it was.
-    pub held: Held,
+    /// Where it was when the bundle was made, as far as its maker knew.
+    pub held: Custody,
 }
 
 /// What a bundle holds of one feed.
@@ -53,7 +42,7 @@ pub struct FeedContents {
     /// How many entries.
     pub entries: u64,
     /// How many registrations, by where they were.
-    pub registrations: BTreeMap<Held, u64>,
+    pub registrations: BTreeMap<Custody, u64>,
 }
 
 /// What is in a bundle; every chunk counted here is under its writer's signature.
@@ -205,15 +194,11 @@ impl<F: FnMut(&Registration)> Reading<F> {
         }
     }
 
-    fn held(&self, feed: &FeedId, seq: SeqNo) -> Held {
-        match self.marks.get(feed) {
-            Some(marks) if seq <= marks.receipted => Held::AtAuthority,
-            Some(marks) if seq <= marks.neighbour => Held::AtNeighbour,
-            Some(_) | None => Held::OnlyHere,
-        }
+    fn held(&self, feed: &FeedId, seq: SeqNo) -> Custody {
+        self.marks.get(feed).map_or(Custody::OnlyHere, |marks| Custody::of(seq, marks.neighbour, marks.receipted))
     }
 
-    fn count(&mut self, chunk: &OpenedChunk, id: FeedId, held: Held) {
+    fn count(&mut self, chunk: &OpenedChunk, id: FeedId, held: Custody) {
         let feed = self.contents.feeds.entry(id).or_insert_with(|| FeedContents {
             header: chunk.header,
             stretches: Stretches::default(),

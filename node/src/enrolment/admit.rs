@@ -1,5 +1,6 @@
 //! The authority admits a node: it signs a certificate and answers.
 
+use ed25519_dalek::SigningKey;
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::enrolment::{JoinAnswer, JoinRequest};
 use swabmesh_protocol::entry::node_key;
@@ -38,6 +39,14 @@ pub struct Admitted {
 /// # Errors
 /// [`EnrolError::Request`] when the request does not hold, [`EnrolError::NotTheAuthority`] in another directory.
 pub fn admit(home: &Home, request: &str, days: u32, now_s: u64) -> Result<Admitted, EnrolError> {
+    admit_by(home, &home.keys().signing(Signing::Root)?, request, days, now_s)
+}
+
+/// As [`admit`], with a root key that is not in the directory.
+///
+/// # Errors
+/// As [`admit`].
+pub fn admit_by(home: &Home, root: &SigningKey, request: &str, days: u32, now_s: u64) -> Result<Admitted, EnrolError> {
     let config = home.config([])?;
     if config.role != Role::Authority {
         return Err(EnrolError::NotTheAuthority { role: config.role });
@@ -57,9 +66,9 @@ pub fn admit(home: &Home, request: &str, days: u32, now_s: u64) -> Result<Admitt
         from: now_s.saturating_sub(DATED_BACK_S),
         until: now_s.saturating_add(u64::from(days) * DAY_S),
     };
-    let signed = certificate.sign(&home.keys().signing(Signing::Root)?);
+    let signed = certificate.sign(root);
     let answer = JoinAnswer {
-        root: node_key(&home.keys().signing(Signing::Root)?),
+        root: node_key(root),
         certificate: signed.clone().into(),
         authority: own.certificate_bytes.clone().into(),
         trust: own.trust.clone().into(),

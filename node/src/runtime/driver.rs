@@ -381,7 +381,7 @@ impl Driver {
             NetworkEvent::Disconnected { link, reason } => {
                 tracing::info!(link = link.0, ?reason, "disconnected");
                 self.backlog.remove(&to_core(link));
-                self.known.disconnected(to_core(link));
+                self.known.disconnected(to_core(link), reason, now(self.started).wall);
                 self.inputs.push_back(Input::Disconnected { link: to_core(link) });
             }
             NetworkEvent::Sighted { peer, address } => self.sighted(peer, address).await,

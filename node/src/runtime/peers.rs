@@ -9,7 +9,7 @@ use swabmesh_protocol::replica::{LastAgreed, Replica, Status};
 use swabmesh_protocol::time::Wall;
 
 use crate::contact::{Contact, Dialled, Known, Trouble};
-use crate::network::{self, ContactStage, Hours, NetworkHandle};
+use crate::network::{self, ContactStage, Disconnect, Hours, NetworkHandle};
 
 /// Peers whose last trouble is remembered; more than a city has nodes.
 const TROUBLES_MAX: usize = 20_000;
@@ -19,6 +19,8 @@ const TROUBLES_MAX: usize = 20_000;
 pub(super) struct Peers {
     links: BTreeMap<LinkId, NodeKey>,
     troubles: BTreeMap<NodeKey, Trouble>,
+    /// Why the last connection of each peer ended, when the carrier noticed it.
+    ended: BTreeMap<NodeKey, (Disconnect, Wall)>,
     hours: Hours,
     /// Bytes of hellos, both ways, with their lengths.
     hello_bytes: u64,
@@ -40,8 +42,10 @@ impl Peers {
         }
     }
 
-    pub(super) fn disconnected(&mut self, link: LinkId) {
-        self.links.remove(&link);
+    pub(super) fn disconnected(&mut self, link: LinkId, why: Disconnect, at: Wall) {
+        if let Some(peer) = self.links.remove(&link).filter(|_| self.ended.len() < TROUBLES_MAX) {
+            self.ended.insert(peer, (why, at));
+        }
     }
 
     /// Takes note of a frame sent or received: the cost of agreeing is told apart from that of introducing oneself.
@@ -89,13 +93,15 @@ impl Peers {
         for dialled in dialled.iter().filter(|peer| peer.node.is_none_or(|node| !told.contains(&node))) {
             let agreed = dialled.node.and_then(|node| agreed.get(&node).copied());
             let trouble = dialled.node.and_then(|node| self.troubles.get(&node).copied());
-            let known = Known { agreed, dialled: Some(dialled), trouble, ..Known::default() };
+            let ended = dialled.node.and_then(|node| self.ended.get(&node).copied());
+            let known = Known { agreed, dialled: Some(dialled), trouble, ended, ..Known::default() };
             contacts.push(known.contact(dialled.node.as_ref().and_then(name), disk_full));
         }
         let met = absent.iter().filter(|agreed| !by_key.contains_key(&agreed.node));
         contacts.extend(met.map(|agreed| {
             let trouble = self.troubles.get(&agreed.node).copied();
-            let known = Known { agreed: Some(agreed), trouble, ..Known::default() };
+            let ended = self.ended.get(&agreed.node).copied();
+            let known = Known { agreed: Some(agreed), trouble, ended, ..Known::default() };
             known.contact(name(&agreed.node), disk_full)
         }));
         contacts.sort_by(|one, other| (one.role, &one.name).cmp(&(other.role, &other.name)));

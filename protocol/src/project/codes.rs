@@ -119,6 +119,20 @@ pub fn code<V: View>(view: &V, code: &CodeId) -> Result<Option<CodeRecord>, View
     row::read(view, Table::Codes, &code_key(code))
 }
 
+/// Reads codes in the order of their numbers, after one of them, at most `limit`.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn codes<V: View>(view: &V, after: Option<&CodeId>, limit: usize) -> Result<Vec<(CodeId, CodeRecord)>, ViewError> {
+    let from = after.map_or_else(|| vec![CODE], |after| [code_key(after).as_slice(), &[0]].concat());
+    let rows = view.scan(Table::Codes, &from, &[CODE + 1], limit)?;
+    let code = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let code = key.get(1..).and_then(|code| Rest(code).array().map(CodeId)).ok_or_else(|| damaged(Table::Codes))?;
+        Ok((code, minicbor::decode(&value).map_err(|_| damaged(Table::Codes))?))
+    };
+    rows.into_iter().map(code).collect()
+}
+
 /// Reads how many codes there are.
 ///
 /// # Errors

@@ -73,7 +73,7 @@ impl Replica {
         if self.append.is_own(&chunk.header) {
             self.count_copies(chunk, id, arrival);
             let finished = self.append.persisted(chunk, arrival);
-            self.finish(finished);
+            self.finish(now, finished);
         } else if let Some(receipting) = &mut self.receipting {
             receipting.durable(now.mono, chunk.header.lane, id, seq);
         }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::code::OfKind;
-use crate::cose::Algorithm;
 use crate::command::{Command, Issue, Refusal};
+use crate::cose::Algorithm;
 use crate::exchange::frame::{Held as AckOf, VERSION};
 use crate::fact::{Opened, Operator};
 use crate::io::PersistError;
@@ -34,7 +34,8 @@ fn authority(held: Held) -> Replica {
         seed: [5; 32],
         issuers: vec![key(9)],
     };
-    let trust = TrustList::new(1, vec![IssuerKey::new(key(9).verifying_key())]).sign(&key(1), Algorithm::EdDsa).unwrap();
+    let trust =
+        TrustList::new(1, vec![IssuerKey::new(key(9).verifying_key())]).sign(&key(1), Algorithm::EdDsa).unwrap();
     let held = Held { signed: Signed { trust, ..held.signed }, ..held };
     let mut replica = Replica::restore(identity, held).unwrap();
     replica.sign_at = None;
@@ -263,4 +264,87 @@ fn many_codes_are_answered_at_once_when_all_are_on_disk_and_nobody_holds_two_of_
     let codes = reply.unwrap();
     assert!(codes[2].is_err() && codes[0].as_ref().unwrap().replaced.is_none());
     assert_eq!(codes[3].as_ref().unwrap().replaced, Some(codes[0].as_ref().unwrap().code));
+}
+
+/// A site whose policy wants every registration at a neighbour before it is green, with an open tube.
+fn careful_site() -> Replica {
+    use crate::policy::{Acknowledge, Policy};
+    let policy = Policy { version: 1, acknowledge: Acknowledge::Neighbour, ..Policy::default() };
+    let signed = Signed { policy: policy.sign(&key(1), Algorithm::EdDsa).unwrap(), ..Signed::default() };
+    let identity = Identity {
+        key: key(SITE),
+        certificate: certificate(SITE, Role::Site, Lane(1)),
+        root: key(1).verifying_key(),
+        epoch: Epoch(1),
+        seed: [5; 32],
+        issuers: Vec::new(),
+    };
+    let mut site = Replica::restore(identity, Held { signed, ..Held::default() }).unwrap();
+    let open = Command::Open { tube: "T1".parse().unwrap(), pool: 10, operator: Text::truncated("op1") };
+    let written = decided(&mut site, 1, open);
+    outputs(&mut site, 1, Input::Persisted { request: persists(&written)[0], result: Ok(Arrival(1)) });
+    site
+}
+
+/// Gives a command, and answers its question from empty tables.
+fn decided(replica: &mut Replica, number: u64, command: Command) -> Vec<Output> {
+    let asked = outputs(replica, number, Input::Command { request: RequestId(number), command: Box::new(command) });
+    let answer = Answer::Desk { through: Arrival(0), prior: Vec::new(), documents: vec![Vec::new()] };
+    outputs(replica, number, Input::Loaded { request: loads(&asked)[0], answer })
+}
+
+/// Registers somebody at `ms`; what comes out when it is on disk here.
+fn registered(site: &mut Replica, ms: u64, arrival: u64) -> Vec<Output> {
+    use crate::command::{Presented, Register};
+    use crate::fact::Route;
+    let presented = Presented::Document {
+        person: crate::id::Person([9; 16]),
+        route: Route::Stated,
+        document: 3,
+        last_four: Text::truncated("0007"),
+        name: Text::truncated("I*"),
+        guardian: None,
+        details: None,
+    };
+    let (tube, operator) = ("T1".parse().unwrap(), Text::truncated("op1"));
+    let written = decided(site, ms, Command::Register(Box::new(Register { tube, presented, operator, reason: None })));
+    outputs(site, ms, Input::Persisted { request: persists(&written)[0], result: Ok(Arrival(arrival)) })
+}
+
+fn verdicts(outputs: &[Output]) -> Vec<(crate::verify::Verdict, String)> {
+    let verdict = |output: &Output| match output {
+        Output::Reply { result: Ok(crate::command::Reply::Verdict(verdict)), .. } => {
+            assert!(verdict.registration.is_some(), "{verdict:?}");
+            Some((verdict.verdict, verdict.reason.clone()))
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(verdict).collect()
+}
+
+#[test]
+fn green_is_said_once_a_neighbour_holds_it_durably() {
+    let mut site = careful_site();
+    meet(&mut site, LINK, NEIGHBOUR);
+    assert!(verdicts(&registered(&mut site, 10, 2)).is_empty(), "on this disk only");
+    let feed = site.append.feed(Lane(1)).short();
+    let acked = |seq| frame(LINK, &Frame::Ack(vec![AckOf { feed, seq: SeqNo(seq) }]));
+    assert!(verdicts(&outputs(&mut site, 11, acked(1))).is_empty(), "what came before it is no news");
+    let said = verdicts(&outputs(&mut site, 12, acked(2)));
+    assert_eq!(said, [(crate::verify::Verdict::Green, "ok".to_owned())]);
+    assert!(!site.outputs.iter().any(|output| matches!(output, Output::Reply { .. })));
+    assert_eq!(site.status(now(13)).own.at_neighbour, 1);
+}
+
+#[test]
+fn without_a_neighbour_in_time_the_verdict_is_amber_and_never_a_refusal() {
+    let only_here = [(crate::verify::Verdict::Amber, "only-here".to_owned())];
+    assert_eq!(verdicts(&registered(&mut careful_site(), 10, 2)), only_here, "nobody is connected: no wait");
+    let mut site = careful_site();
+    meet(&mut site, LINK, NEIGHBOUR);
+    assert!(verdicts(&registered(&mut site, 10, 2)).is_empty());
+    assert!(verdicts(&outputs(&mut site, 709, Input::DeadlineReached)).is_empty());
+    assert!(site.next_deadline().unwrap().0 <= Mono(710));
+    assert_eq!(verdicts(&outputs(&mut site, 710, Input::DeadlineReached)), only_here);
+    assert!(verdicts(&outputs(&mut site, 711, Input::DeadlineReached)).is_empty(), "said once");
 }

@@ -24,7 +24,7 @@ const SITE: u8 = 3;
 
 fn site() -> Identity {
     let (certificate, root) = (certificate(SITE, Role::Site), key(1).verifying_key());
-    Identity { key: key(SITE), certificate, root, epoch: Epoch(1), seed: [0; 32], issuer: None }
+    Identity { key: key(SITE), certificate, root, epoch: Epoch(1), seed: [0; 32], issuers: Vec::new() }
 }
 
 fn signed() -> Signed {

@@ -71,7 +71,7 @@ impl Node {
             root: signing_key(ROOT).verifying_key(),
             epoch: Epoch(1),
             seed: [of; 32],
-            issuer: None,
+            issuers: Vec::new(),
         };
         let signed = Signed { certificates: everybody.map(certificate).to_vec(), ..Signed::default() };
         let replica = Replica::restore(identity, Held { signed, ..Held::default() }).unwrap();

@@ -69,6 +69,7 @@ impl World {
         let done = self.at.after_ms(self.disk_chance.between(low, high));
         let Some(node) = self.node_mut(id) else { return };
         let life = node.life;
+        node.serves |= !node.disk.is_behind();
         if !node.indexing && node.disk.is_behind() {
             node.indexing = true;
             self.schedule(done, Event::Index(id, life));

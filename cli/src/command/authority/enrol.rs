@@ -7,11 +7,12 @@ use clap::Args;
 use serde_json::{Value, json};
 use swabmesh_node::api::PublishCertificate;
 use swabmesh_node::durable::{self, Access};
-use swabmesh_node::enrolment::admit::{Admitted, admit};
+use swabmesh_node::enrolment::admit::{Admitted, admit_by};
 use swabmesh_node::enrolment::pending;
 use swabmesh_protocol::command::Published;
 use swabmesh_protocol::id::hex;
 
+use super::root::RootSource;
 use crate::client::Connection;
 use crate::print::{short, symbol};
 use crate::{Outcome, carried, clock};
@@ -32,6 +33,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
+    root: RootSource,
+    #[command(flatten)]
     connection: Connection,
 }
 
@@ -39,7 +42,7 @@ impl Arguments {
     pub(super) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         let request = carried::text(&self.request, "SMQ1:")?;
         let home = self.connection.home();
-        let admitted = admit(&home, &request, self.days, clock::now_s())?;
+        let admitted = admit_by(&home, &self.root.open(&home)?, &request, self.days, clock::now_s())?;
         durable::replace(&self.out, admitted.answer.as_bytes(), Access::Public)?;
         // An answer that outgrows a QR code still travels as a file.
         let picture = symbol::beside(&self.out, &admitted.answer).ok();

@@ -38,7 +38,12 @@ pub(super) fn per_second(count: u64, time: Duration) -> f64 {
 
 /// Processor seconds this process has used, user and system.
 pub(super) fn cpu_s() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_s_of("self")
+}
+
+/// Processor seconds a process has used, user and system.
+pub(super) fn cpu_s_of(process: &str) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
     ticks.sum::<f64>() / TICKS_PER_S

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
-use swabmesh_node::bundle::{Contents, FeedContents, Held, Registration};
+use swabmesh_node::bundle::{Contents, FeedContents, Registration};
 use swabmesh_node::enrolment::fingerprint::Fingerprint;
 use swabmesh_protocol::bundle::{Aim, Manifest};
+use swabmesh_protocol::copies::Custody;
 use swabmesh_protocol::id::NodeKey;
 
 use super::import::missing;
@@ -59,11 +60,11 @@ impl Arguments {
     }
 }
 
-const fn word(held: Held) -> &'static str {
+const fn word(held: Custody) -> &'static str {
     match held {
-        Held::OnlyHere => "only at its site",
-        Held::AtNeighbour => "at a neighbour",
-        Held::AtAuthority => "at the authority",
+        Custody::OnlyHere => "only at its site",
+        Custody::AtNeighbour => "at a neighbour",
+        Custody::AtAuthority => "at the authority",
     }
 }
 
@@ -75,11 +76,11 @@ fn line(registration: &Registration, json: bool, out: &mut dyn Write) -> std::io
     writeln!(out, "{registration}  {}  tube {tube}  {}", at_ms(at.0), word(*held))
 }
 
-fn count(feed: &FeedContents, held: Held) -> u64 {
+fn count(feed: &FeedContents, held: Custody) -> u64 {
     feed.registrations.get(&held).copied().unwrap_or_default()
 }
 
-fn total(contents: &Contents, held: Held) -> u64 {
+fn total(contents: &Contents, held: Custody) -> u64 {
     contents.feeds.values().map(|feed| count(feed, held)).sum()
 }
 
@@ -89,8 +90,8 @@ fn object(contents: &Contents) -> Value {
         json!({
             "feed": feed.header.id(), "writer": feed.header.writer, "name": certificate.map(|c| &c.name),
             "role": certificate.map(|c| c.role), "epoch": feed.header.epoch, "lane": feed.header.lane,
-            "entries": feed.entries, "to": feed.head.0, "only_here": count(feed, Held::OnlyHere),
-            "at_neighbour": count(feed, Held::AtNeighbour), "at_authority": count(feed, Held::AtAuthority),
+            "entries": feed.entries, "to": feed.head.0, "only_here": count(feed, Custody::OnlyHere),
+            "at_neighbour": count(feed, Custody::AtNeighbour), "at_authority": count(feed, Custody::AtAuthority),
         })
     };
     let condition = &contents.condition;
@@ -100,8 +101,8 @@ fn object(contents: &Contents) -> Value {
         "unreadable": condition.unreadable, "forged": contents.forged, "missing": contents.missing,
         "root": manifest.map(|manifest| manifest.root), "maker": manifest.map(|manifest| manifest.maker),
         "made": manifest.map(|manifest| manifest.made), "to": manifest.map(|manifest| manifest.aim),
-        "only_here": total(contents, Held::OnlyHere), "at_neighbour": total(contents, Held::AtNeighbour),
-        "at_authority": total(contents, Held::AtAuthority),
+        "only_here": total(contents, Custody::OnlyHere), "at_neighbour": total(contents, Custody::AtNeighbour),
+        "at_authority": total(contents, Custody::AtAuthority),
         "feeds": contents.feeds.values().map(feed).collect::<Vec<_>>(),
     })
 }
@@ -116,7 +117,7 @@ fn page(contents: &Contents, out: &mut dyn Write) -> anyhow::Result<()> {
         Some(manifest) => head(contents, manifest, out)?,
         None => writeln!(out, "its manifest is damaged: who made it, and what it should hold, is not known")?,
     }
-    for held in [Held::OnlyHere, Held::AtNeighbour, Held::AtAuthority] {
+    for held in [Custody::OnlyHere, Custody::AtNeighbour, Custody::AtAuthority] {
         writeln!(out, "{:>8} registrations {}", total(contents, held), word(held))?;
     }
     for feed in contents.feeds.values() {
