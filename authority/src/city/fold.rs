@@ -81,6 +81,7 @@ impl Statements {
             }
         }
         let at = At { feed: header.id(), header, entry };
+        #[expect(clippy::wildcard_enum_match_arm, reason = "every other kind is named in `At::statements`")]
         match fact {
             Fact::Registered(fact) => {
                 let [feed, seq, at_ms, day] = at.place();
