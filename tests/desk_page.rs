@@ -1,6 +1,6 @@
 //! The desk page in a real browser: a scanner that types, a node that dies, a camera that sees rotated codes.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "desk_page/access.rs"]
 mod access;

@@ -6,19 +6,19 @@ use swabmesh_tests::browser::{Browser, ENTER, Options};
 use swabmesh_tests::site::{Resident, Rig};
 
 /// A browser with the page open and somebody signed in.
-pub struct Desk {
-    pub browser: Browser,
+pub(crate) struct Desk {
+    pub(crate) browser: Browser,
 }
 
 impl Desk {
-    pub fn open(rig: &Rig, width: u32, height: u32) -> anyhow::Result<Self> {
+    pub(crate) fn open(rig: &Rig, width: u32, height: u32) -> anyhow::Result<Self> {
         let desk = Self { browser: Browser::open(width, height, &Options::default())? };
         desk.browser.go(rig.site.url())?;
         desk.sign_in("王芳", "271828")?;
         Ok(desk)
     }
 
-    pub fn sign_in(&self, name: &str, pin: &str) -> anyhow::Result<()> {
+    pub(crate) fn sign_in(&self, name: &str, pin: &str) -> anyhow::Result<()> {
         self.browser.click_text(name)?;
         self.browser.wait("the pad", "return document.querySelector('.dots') !== null")?;
         self.browser.type_keys(&format!("{pin}{ENTER}"))?;
@@ -26,12 +26,12 @@ impl Desk {
     }
 
     /// Verdicts that were on the screen so far.
-    pub fn verdicts(&self) -> anyhow::Result<u64> {
+    pub(crate) fn verdicts(&self) -> anyhow::Result<u64> {
         Ok(self.browser.run("return window.swabmesh.toScreen.length")?.as_u64().unwrap_or_default())
     }
 
     /// What the verdict says.
-    pub fn shown(&self) -> anyhow::Result<String> {
+    pub(crate) fn shown(&self) -> anyhow::Result<String> {
         self.browser.text("#verdict")
     }
 
@@ -42,16 +42,16 @@ impl Desk {
         self.shown()
     }
 
-    pub fn scan(&self, text: &str) -> anyhow::Result<String> {
+    pub(crate) fn scan(&self, text: &str) -> anyhow::Result<String> {
         self.type_scan(text, ENTER)
     }
 
-    pub fn type_scan(&self, text: &str, ends: &str) -> anyhow::Result<String> {
+    pub(crate) fn type_scan(&self, text: &str, ends: &str) -> anyhow::Result<String> {
         self.after(|| self.browser.type_keys(&format!("{text}{ends}")))
     }
 
     /// Keys as a page gets them while a Chinese input method is on: `Process`, and the physical key.
-    pub fn type_hidden(&self, text: &str) -> anyhow::Result<String> {
+    pub(crate) fn type_hidden(&self, text: &str) -> anyhow::Result<String> {
         let script = format!(
             "const codes = {{ ' ': ['Space'], '$': ['Digit4', 1], '%': ['Digit5', 1], '*': ['Digit8', 1], '+': ['Equal', 1],
                 '-': ['Minus'], '.': ['Period'], '/': ['Slash'], ':': ['Semicolon', 1] }};
@@ -66,7 +66,7 @@ impl Desk {
     }
 
     /// Registers somebody by the form.
-    pub fn type_document(&self, resident: &Resident) -> anyhow::Result<String> {
+    pub(crate) fn type_document(&self, resident: &Resident) -> anyhow::Result<String> {
         self.browser.run("document.querySelector('#verdict').hidden || dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")?;
         self.browser.click_text("证件登记")?;
         self.browser.fill("#document-number", &resident.number)?;
@@ -79,31 +79,31 @@ impl Desk {
     }
 
     /// Goes on despite a warning.
-    pub fn go_on(&self, because: &str) -> anyhow::Result<String> {
+    pub(crate) fn go_on(&self, because: &str) -> anyhow::Result<String> {
         self.after(|| self.browser.click_text(because))
     }
 
     /// The colour of the verdict; empty when none is shown.
-    pub fn colour(&self) -> anyhow::Result<String> {
+    pub(crate) fn colour(&self) -> anyhow::Result<String> {
         let script =
             "const v = document.querySelector('#verdict'); return v.hidden ? '' : v.className.replace('verdict ', '')";
         Ok(self.browser.run(script)?.as_str().unwrap_or_default().to_owned())
     }
 
     /// The last four digits that the verdict shows.
-    pub fn last_four(&self) -> anyhow::Result<String> {
+    pub(crate) fn last_four(&self) -> anyhow::Result<String> {
         self.browser.text("#verdict .v-name b")
     }
 
     /// Expects a colour.
-    pub fn expect(&self, colour: &str) -> anyhow::Result<()> {
+    pub(crate) fn expect(&self, colour: &str) -> anyhow::Result<()> {
         let found = self.colour()?;
         ensure!(found == colour, "{found:?} instead of {colour}: {}", self.shown()?);
         Ok(())
     }
 
     /// Milliseconds from the last character to the screen, of every verdict.
-    pub fn times(&self) -> anyhow::Result<Vec<f64>> {
+    pub(crate) fn times(&self) -> anyhow::Result<Vec<f64>> {
         let all = self.browser.run("return window.swabmesh.toScreen")?;
         Ok(all.as_array().cloned().unwrap_or_default().iter().filter_map(Value::as_f64).collect())
     }

@@ -14,7 +14,7 @@ const HEIGHT: u32 = 480;
 const FRAMES_EACH: u32 = 30;
 
 /// Writes each code as a second of film, the symbol turned by another angle in every frame and blurred.
-pub fn write(path: &Path, codes: &[GrayImage]) -> std::io::Result<()> {
+pub(crate) fn write(path: &Path, codes: &[GrayImage]) -> std::io::Result<()> {
     let mut film = std::io::BufWriter::new(std::fs::File::create(path)?);
     writeln!(film, "YUV4MPEG2 W{WIDTH} H{HEIGHT} F30:1 Ip A1:1 C420jpeg")?;
     let grey = vec![128_u8; (WIDTH * HEIGHT / 2) as usize];
@@ -31,6 +31,7 @@ pub fn write(path: &Path, codes: &[GrayImage]) -> std::io::Result<()> {
 }
 
 /// The symbol in the middle of a grey table, turned.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie inside the symbol")]
 fn turned(code: &GrayImage, angle: f32) -> GrayImage {
     let (sin, cos) = angle.sin_cos();
     let middle = |size: u32| size as f32 / 2.0;

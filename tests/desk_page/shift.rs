@@ -17,17 +17,17 @@ const CUTS: [u32; 2] = [61, 134];
 
 /// What the operator saw.
 #[derive(Debug, Default)]
-pub struct Done {
+pub(crate) struct Done {
     /// The last four digits of everybody who was shown green.
-    pub green: Vec<String>,
+    pub(crate) green: Vec<String>,
     /// Everybody who must be in the log: green, and amber with a reason.
-    pub registered: usize,
+    pub(crate) registered: usize,
     /// Refused.
-    pub red: usize,
+    pub(crate) red: usize,
 }
 
 /// Registers everybody.
-pub fn work(rig: &mut Rig, desk: &Desk) -> anyhow::Result<Done> {
+pub(crate) fn work(rig: &mut Rig, desk: &Desk) -> anyhow::Result<Done> {
     let mut done = Done::default();
     let mut tubes = 0;
     for number in 0..PEOPLE {

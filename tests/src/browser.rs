@@ -1,5 +1,7 @@
 //! A browser driven as a person would: WebDriver (W3C) over chromedriver's plain HTTP, nothing else needed.
 
+#![expect(clippy::indexing_slicing, reason = "a JSON value that lacks a key answers with null")]
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -110,7 +112,7 @@ impl Browser {
             _ => self.agent.post(&url).send_json(body)?,
         };
         let mut answer: Value = response.body_mut().with_config().limit(64 * 1024 * 1024).read_json()?;
-        let value = answer["value"].take();
+        let value = answer.get_mut("value").map(Value::take).unwrap_or_default();
         if let Some(error) = value.get("error").and_then(Value::as_str) {
             bail!("{method} {path}: {error}: {}", value["message"].as_str().unwrap_or_default());
         }

@@ -1,7 +1,7 @@
 //! Links between documents.
 
 use super::Broken;
-use crate::repository::Source;
+use crate::repository::{Source, root};
 
 /// Finds links in Markdown that lead to no file of the repository.
 #[must_use]
@@ -15,7 +15,9 @@ fn dead_in(document: &Source, sources: &[Source]) -> Vec<Broken> {
     let files = local.map(|target| (target, resolve(document.directory(), target.split('#').next().unwrap_or(target))));
     let exists = |path: &str| {
         let below = format!("{path}/");
-        sources.iter().any(|source| source.path == path || source.path.starts_with(&below))
+        let written = sources.iter().any(|source| source.path == path || source.path.starts_with(&below));
+        // Pictures are no text, so they are not among the sources.
+        written || (path.ends_with(".png") && root().join(path).is_file())
     };
     files.filter(|(_, path)| !exists(path)).map(|(target, _)| Broken::new(document, target)).collect()
 }
