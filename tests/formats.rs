@@ -2,28 +2,32 @@
 //!
 //! A failure prints what the document should hold.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fmt::Write;
 
 use ed25519_dalek::SigningKey;
+use swabmesh_protocol::bundle::{Aim, Line, Manifest, Writing};
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::chunk::OpenedChunk;
 use swabmesh_protocol::document::age::day_in_shanghai;
 use swabmesh_protocol::document::{DocumentType, check};
 use swabmesh_protocol::enrolment::JoinRequest;
 use swabmesh_protocol::entry::node_key;
-use swabmesh_protocol::exchange::frame::{Frame, Held, Hello, Want, encode_heads};
+use swabmesh_protocol::exchange::frame::{Frame, Held, Hello, SYNC_ROOT_BYTES, ToldHead, Want, encode_heads};
+use swabmesh_protocol::exchange::packed::encode_packed;
 use swabmesh_protocol::fact::{Fact, Opened, Registered, Role, Route, Sealed, Status, Subject};
 use swabmesh_protocol::frontier::{Frontier, Head, Lanes};
 use swabmesh_protocol::id::{CodeId, EntryId, Epoch, FeedHeader, Hash, Lane, SeqNo, hex};
 use swabmesh_protocol::io::Arrival;
 use swabmesh_protocol::person::PersonKey;
+use swabmesh_protocol::project::{Rules, apply};
 use swabmesh_protocol::seal::{Purpose, SealSecret, open_bytes, seal_bytes};
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::{Stamp, Wall};
 use swabmesh_protocol::trust::{IssuerKey, TrustList};
 use swabmesh_protocol::tube::{Document, DocumentFact};
+use swabmesh_protocol::view::{Batch, MemoryTables};
 use swabmesh_tests::repository::{read, sources};
 
 /// 9 April 2022, 00:00 in Shanghai.
@@ -136,7 +140,9 @@ fn the_example_of_every_frame_is_the_one_in_the_document() {
     let mut frontier = Frontier::default();
     frontier.set(head());
     let short = header().id().short();
-    let heads = encode_heads(frontier.heads());
+    let told: Vec<ToldHead> = frontier.heads().map(|(id, head)| ToldHead::of(id, head)).collect();
+    let (heads, packed) = (encode_heads(told.clone()), encode_packed(told));
+    let root = frontier.root(&Lanes::All).0[..SYNC_ROOT_BYTES].to_vec();
     let want = Want { feed: short, from: SeqNo(1), to: SeqNo(3) };
     let hello = Hello {
         version_min: 1,
@@ -162,6 +168,8 @@ fn the_example_of_every_frame_is_the_one_in_the_document() {
         ("gone", Frame::Gone(want)),
         ("retry after", Frame::RetryAfter { ms: 1_500 }),
         ("bye", Frame::Bye),
+        ("sync", Frame::Sync { root: root.into(), through: 1, after: None }),
+        ("told", Frame::Told { through: Some(1), after: None, heads: packed.into() }),
     ];
     let mut example = Example::default();
     for (name, frame) in frames {
@@ -233,6 +241,36 @@ fn the_example_of_a_document_is_the_one_in_the_document() {
 fn the_example_of_a_status_statement_is_the_one_in_the_document() {
     let delta = Status { list: 17, bits: 1 << 20, issued_at_s: 1_649_433_600, set: vec![5, 9, 39_321] };
     Example::default().value("fact", &Fact::from(delta).to_bytes()).stands_in_the_document();
+}
+
+#[test]
+fn the_example_of_a_bundle_is_the_one_in_the_document() {
+    let mut tables = MemoryTables::default();
+    let rules = Rules { window_ms: 0, role_of: &|_| Some(Role::Site), keys_max: 1_000 };
+    let mut batch = Batch::new(&tables);
+    apply(&mut batch, &chunk(), Arrival(1), &rules).unwrap();
+    let writes = batch.into_writes();
+    tables.apply(writes);
+    let root = node_key(&SigningKey::from_bytes(&[1; 32]));
+    let line = Line { header: header(), from: SeqNo(1), to: SeqNo(3), receipted: SeqNo(0), neighbour: SeqNo(2) };
+    let manifest = Manifest {
+        root,
+        maker: node_key(&key()),
+        epoch: header().epoch,
+        made: START,
+        aim: Aim::Authority,
+        lanes: Some(vec![Lane::CITY, Lane(4)]),
+        held: vec![(header().id(), SeqNo(3))],
+        lines: vec![line],
+    };
+    let records: Vec<Vec<u8>> = Writing::new(&tables, manifest, vec![vec![0xcc; 4]]).collect::<Result<_, _>>().unwrap();
+    let [first, certificate, chunk, end] = records.as_slice() else { panic!("{records:?}") };
+    Example::default()
+        .value("manifest", first)
+        .value("certificate", certificate)
+        .value("chunk", &chunk[..21])
+        .value("end", end)
+        .stands_in_the_document();
 }
 
 /// The fields of a body in `fact/body.rs`, in the order of their numbers, optional ones in brackets.

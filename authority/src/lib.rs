@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod channels;
+pub mod city;
 pub mod invented;
 pub mod issuing;
 pub mod keys;
@@ -12,20 +13,36 @@ pub mod relatives;
 pub mod residents;
 pub mod root;
 
+use std::sync::Arc;
+
 use swabmesh_node::beside::{Beside, Ground};
+use swabmesh_node::durable;
 
 /// Why the services do not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServicesError {
+    /// The directory of the office.
+    #[error(transparent)]
+    Directory(#[from] durable::WriteError),
+    /// The log of looks at personal details.
+    #[error("the audit log: {0}")]
+    Audit(#[from] audit::AuditError),
+    /// A secret is missing.
+    #[error(transparent)]
+    Key(#[from] swabmesh_node::keys::KeyError),
     /// The office for residents.
     #[error(transparent)]
     Office(#[from] office::OfficeError),
 }
 
-/// The services of this authority.
+/// The services of this authority; `database` is where the projection is copied to, if anywhere.
 ///
 /// # Errors
 /// [`ServicesError`].
-pub fn services(ground: &Ground) -> Result<Beside, ServicesError> {
-    Ok(office::beside(ground)?)
+pub fn services(ground: &Ground, database: Option<&str>) -> Result<Beside, ServicesError> {
+    let place = office::place(&ground.home);
+    durable::make_directory(&place)?;
+    let audit = Arc::new(audit::Audit::open(&place.join("audit.log"))?);
+    let office = office::beside(ground, Arc::clone(&audit))?;
+    Ok(office.and(city::beside(ground, audit, database)?))
 }

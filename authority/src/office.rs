@@ -17,7 +17,7 @@ use swabmesh_node::http::problem::Problem;
 use swabmesh_node::keys::{KeyError, draw};
 use swabmesh_protocol::command::Refusal;
 
-use crate::audit::{Audit, AuditError};
+use crate::audit::Audit;
 use crate::channels::{Channels, Turned};
 use crate::issuing::NotIssued;
 use crate::issuing::answers::Answers;
@@ -44,9 +44,6 @@ pub enum OfficeError {
     /// Rows of the registry.
     #[error(transparent)]
     Rows(#[from] RegistryError),
-    /// The audit log.
-    #[error("the audit log: {0}")]
-    Audit(#[from] AuditError),
     /// A secret.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -83,15 +80,13 @@ impl Office {
     ///
     /// # Errors
     /// [`OfficeError`].
-    pub fn open(ground: &Ground) -> Result<Self, OfficeError> {
+    pub fn open(ground: &Ground, audit: Arc<Audit>) -> Result<Self, OfficeError> {
         let home = &ground.home;
         let place = place(home);
-        durable::make_directory(&place)?;
         let keys = home.keys();
         let registry = tokio::task::block_in_place(|| {
             draw().map(u64::from_be_bytes).map(|epoch| Registry::open(&place.join("registry"), epoch))
         })??;
-        let audit = Arc::new(Audit::open(&place.join("audit.log"))?);
         let vault = Arc::new(Vault::new(&*keys.registry()?));
         let residents = Residents::new(registry.clone(), Arc::clone(&vault), audit);
         let counter = Counter::open(ground.shell.clone(), registry.clone(), residents.clone())?;
@@ -177,8 +172,8 @@ pub fn place(home: &Home) -> std::path::PathBuf {
 ///
 /// # Errors
 /// [`OfficeError`].
-pub fn beside(ground: &Ground) -> Result<Beside, OfficeError> {
-    let office = Office::open(ground)?;
+pub fn beside(ground: &Ground, audit: Arc<Audit>) -> Result<Beside, OfficeError> {
+    let office = Office::open(ground, audit)?;
     let routes = Router::new()
         .merge(issuing::http::routes(office.clone()))
         .merge(residents::http::routes(office.clone()))

@@ -1,7 +1,10 @@
 //! The API of a running node, as commands ask it.
 
+mod offline;
+mod progress;
+
 use std::fmt;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,11 +16,16 @@ use swabmesh_node::api::BASE;
 use swabmesh_node::home::Home;
 use swabmesh_node::http::problem::Problem;
 
+use self::progress::{Counted, Progress};
+
 /// Longest wait for an answer. Source: guess; a digest over a million documents takes minutes, everything else less.
 const ANSWER_WITHIN: Duration = Duration::from_secs(300);
 
 /// Bytes of one answer.
 const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Bytes read or written at a time.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Where a node's directory is unless somebody says otherwise.
 pub(crate) const DATA_DEFAULT: &str = "swabmesh-data";
@@ -43,6 +51,18 @@ impl Connection {
     /// The node's directory.
     pub(crate) fn home(&self) -> Home {
         Home::at(&self.data)
+    }
+
+    /// Has the running node do something; one that does not run is started for it, without a network, and stopped.
+    pub(crate) fn with_node<T>(&self, work: impl FnOnce(&Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let client = self.open()?;
+        if self.url.is_some() || client.answers() {
+            return work(&client);
+        }
+        offline::serve(&self.home(), |url| {
+            let client = Client::new(url, self.home().keys().token()?, self.json);
+            work(&client)
+        })
     }
 
     /// Finds out where the node is; says nothing to it yet.
@@ -127,14 +147,75 @@ impl Client {
         self.answer(request.header("authorization", format!("Bearer {}", self.token)).send_json(body))
     }
 
+    /// Whether a node is there.
+    fn answers(&self) -> bool {
+        self.agent.get(format!("{}/healthz", self.url)).call().is_ok()
+    }
+
+    /// Asks for bytes and hands them on as they come.
+    pub(crate) fn download(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        take: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let request = self.patient().post(format!("{}{BASE}{path}", self.url));
+        let answer = request.header("authorization", format!("Bearer {}", self.token)).send_json(body);
+        let answer = answer.map_err(|error| self.nobody(&error))?;
+        if !answer.status().is_success() {
+            return self.answer::<serde_json::Value>(Ok(answer)).map(|_| ());
+        }
+        let mut progress = Progress::new("written");
+        let mut bytes = answer.into_body().into_reader();
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            // One that breaks off ends early: whoever takes the bytes sees that the end is missing.
+            let read = bytes.read(&mut piece).unwrap_or(0);
+            if read == 0 {
+                return Ok(());
+            }
+            take(piece.get(..read).unwrap_or_default())?;
+            progress.more(read);
+        }
+    }
+
+    /// Sends bytes as they are read.
+    pub(crate) fn upload<T: DeserializeOwned>(&self, path: &str, from: impl Read) -> anyhow::Result<T> {
+        let request = self.patient().post(format!("{}{BASE}{path}", self.url));
+        let request = request.header("authorization", format!("Bearer {}", self.token));
+        let mut from = Counted { from, progress: Progress::new("read") };
+        self.answer(request.send(ureq::SendBody::from_reader(&mut from)))
+    }
+
+    /// An agent without a limit of time: a city's bundle takes as long as its disk.
+    fn patient(&self) -> ureq::Agent {
+        ureq::Agent::config_builder().http_status_as_error(false).build().new_agent()
+    }
+
+    fn nobody(&self, error: &ureq::Error) -> anyhow::Error {
+        let url = &self.url;
+        anyhow!(
+            "no node answers at {url} ({error}): start it with `swabmesh authority|site|lab run`, or name another with --data"
+        )
+    }
+
+    /// Reads something that is not JSON, of any length, and writes it on as it comes. Returns how many bytes.
+    pub(crate) fn save(&self, path: &str, to: &mut dyn Write) -> anyhow::Result<u64> {
+        let request = self.agent.get(format!("{}{BASE}{path}", self.url));
+        let answer = request.header("authorization", format!("Bearer {}", self.token)).call();
+        if !answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+            return self.answer::<serde_json::Value>(answer).map(|_| 0);
+        }
+        let mut answer = answer?;
+        let broke_off = || format!("the answer of {} broke off: ask again", self.url);
+        std::io::copy(&mut answer.body_mut().as_reader(), to).with_context(broke_off)
+    }
+
     fn answer<T: DeserializeOwned>(
         &self,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> anyhow::Result<T> {
-        let mut answer = answer.map_err(|error| {
-            let url = &self.url;
-            anyhow!("no node answers at {url} ({error}): start it with `swabmesh authority|site|lab run`, or name another with --data")
-        })?;
+        let mut answer = answer.map_err(|error| self.nobody(&error))?;
         let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
         let text = text.with_context(|| format!("the answer of {} broke off: ask again", self.url))?;
         if answer.status().is_success() {
@@ -179,6 +260,12 @@ pub(crate) fn segment(name: &impl fmt::Display) -> String {
     name.to_string().replace('%', "%25").replace('/', "%2F").replace(' ', "%20")
 }
 
+/// A text as it stands behind the question mark.
+pub(crate) fn value(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -208,5 +295,6 @@ mod tests {
     #[test]
     fn a_slash_in_a_barcode_does_not_become_a_path() {
         assert_eq!(segment(&"A/1"), "A%2F1");
+        assert_eq!(value("a&b=c 三"), "a%26b%3Dc%20%E4%B8%89");
     }
 }

@@ -8,6 +8,7 @@ use crate::Outcome;
 
 mod authority;
 mod bench;
+mod bundle;
 mod code;
 mod demo;
 mod document;
@@ -20,6 +21,7 @@ mod run;
 mod simulate;
 mod site;
 mod status;
+mod wipe;
 
 /// What `swabmesh` can be asked to do.
 #[derive(Debug, Subcommand)]
@@ -30,10 +32,12 @@ pub(crate) enum Command {
     Authority(authority::Arguments),
     Status(status::Arguments),
     Result(result::Arguments),
+    Bundle(bundle::Arguments),
     Code(code::Arguments),
     Document(document::Arguments),
     Simulate(simulate::Arguments),
     Bench(bench::Arguments),
+    Wipe(wipe::Arguments),
 }
 
 impl Command {
@@ -41,6 +45,8 @@ impl Command {
         match self {
             Self::Demo(arguments) => arguments.run(out),
             Self::Bench(arguments) => arguments.run(out),
+            Self::Bundle(arguments) => arguments.run(out),
+            Self::Wipe(arguments) => arguments.run(out),
             Self::Site(arguments) => arguments.run(out),
             Self::Lab(arguments) => arguments.run(out),
             Self::Authority(arguments) => arguments.run(out),

@@ -1,5 +1,6 @@
 //! What people read on the terminal, at 6 a.m. and in a hurry.
 
+pub(crate) mod city;
 pub(crate) mod result;
 pub(crate) mod status;
 pub(crate) mod symbol;

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use swabmesh_protocol::fact::Role;
-use swabmesh_protocol::replica::PeerStatus;
+use swabmesh_protocol::replica::Missing;
 
+use crate::contact::{Contact, State};
 use crate::runtime::Snapshot;
 
 /// Chunks the tables may be behind before anybody is told. Source: guess; a second of a busy site.
@@ -46,7 +47,7 @@ pub fn advice(snapshot: &Snapshot) -> Vec<Advice> {
     clock(snapshot, &mut all);
     copies(snapshot, &mut all);
     lists(snapshot, &mut all);
-    all.extend(snapshot.core.peers.iter().filter_map(peer));
+    all.extend(snapshot.contacts.iter().filter_map(contact));
     if snapshot.counters.get("forks").is_some_and(|forks| *forks > 0) {
         let what = "a node signed two histories; the one that came first is kept, the other is refused";
         all.push(Advice::new(Level::Look, what, "Tell the authority which node it was: see the log."));
@@ -131,19 +132,21 @@ fn lists(snapshot: &Snapshot, all: &mut Vec<Advice>) {
     }
 }
 
-fn peer(peer: &PeerStatus) -> Option<Advice> {
-    if peer.in_sync_since.is_some() {
+fn contact(contact: &Contact) -> Option<Advice> {
+    // A neighbour that is away, or one that is just beginning, is no news.
+    let quiet = matches!(contact.state, State::Absent | State::Dialling | State::Paused);
+    if contact.is_fine() || quiet {
         return None;
     }
-    let name = &peer.name;
-    let (feeds, entries) = peer.missing_here;
-    let what = match (entries, peer.missing_there) {
-        (0, 0) => format!("{name}: connected, and comparing"),
-        (0, there) => format!("{name}: {there} entries are on their way there"),
-        (here, 0) => format!("{name}: {here} entries of {feeds} nodes are still to come"),
-        (here, there) => format!("{name}: {here} entries are still to come, {there} on their way there"),
+    let Missing { feeds, entries: here, .. } = contact.missing_here;
+    let missing = match (here, contact.missing_there.entries) {
+        (0, 0) => String::new(),
+        (0, there) => format!("; {there} entries are missing there"),
+        (here, 0) => format!("; {here} entries of {feeds} feeds are still to come"),
+        (here, there) => format!("; {here} entries are still to come, {there} are missing there"),
     };
-    Some(Advice::new(Level::Look, what, "Wait; if it does not get less in a minute, look at the connection."))
+    let what = format!("{}: {}{missing}", contact.name, contact.what);
+    Some(Advice::new(Level::Look, what, &contact.what_to_do))
 }
 
 /// A duration as people say it, in its largest unit.
@@ -161,10 +164,11 @@ pub fn duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use swabmesh_protocol::id::NodeKey;
-    use swabmesh_protocol::replica::ListAge;
+    use swabmesh_protocol::replica::{ListAge, PeerStatus};
     use swabmesh_protocol::time::Wall;
 
     use super::*;
+    use crate::contact::Known;
     use crate::http::fixture::snapshot;
 
     fn told(snapshot: &Snapshot) -> String {
@@ -177,9 +181,14 @@ mod tests {
             name: "city".to_owned(),
             role: Some(Role::Authority),
             connected_since: Wall(0),
+            link: swabmesh_protocol::io::LinkId(1),
+            version: Some(2),
             in_sync_since: Some(Wall(0)),
-            missing_here: (0, 0),
-            missing_there: 0,
+            changed_since: false,
+            behind_since: None,
+            missing_here: Missing::default(),
+            missing_there: Missing::default(),
+            set_aside: 0,
             unacked_bytes: 0,
         }
     }
@@ -208,9 +217,10 @@ mod tests {
         well.core.lists.push(ListAge { list: 1, issued_at: 0, age_s: 60, stale: false });
         well.core.seal_key = Some(swabmesh_protocol::fact::SealKey { day: 1, public: [1; 32] });
         assert_eq!(told(&well), "Fine everything is in order\n");
-        well.core.peers[0].in_sync_since = None;
-        well.core.peers[0].missing_here = (2, 30);
-        assert_eq!(told(&well), "Look city: 30 entries of 2 nodes are still to come\n");
+        well.core.peers[0].missing_here = Missing { feeds: 2, entries: 30, bytes: 1_200 };
+        let known = Known { session: Some(&well.core.peers[0]), ..Known::default() };
+        well.contacts = vec![known.contact(Some("city".to_owned()), false)];
+        assert_eq!(told(&well), "Look city: connected, catching up; 30 entries of 2 feeds are still to come\n");
         well.core.lists[0] = ListAge { age_s: 200_000, stale: true, ..well.core.lists[0] };
         assert!(told(&well).contains("the revocation list is 2 days old"));
     }

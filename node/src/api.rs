@@ -3,12 +3,14 @@
 //! The server reads these types and the command line writes them, so neither can drift from the other.
 
 mod answer;
+mod bundle;
 mod person;
 
 pub use answer::{
     DocumentHeads, Done, HeadsDigest, IssuedCode, Judged, LookedUp, PersonResult, RecallLine, RecallList,
     RegistrationLine, TubeLine,
 };
+pub use bundle::{ExportBundle, HeldFeed, ImportReport, RefusedStretch};
 pub use person::{DocumentEntry, GuardianEntry};
 
 use serde::{Deserialize, Serialize};

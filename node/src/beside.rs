@@ -1,5 +1,6 @@
 //! What a crate above adds to a running node: routes of its own, and tasks that end with it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,6 +16,8 @@ pub struct Ground {
     pub home: Home,
     /// The node, as its own API uses it.
     pub shell: Shell,
+    /// Where pages are served over TLS, for browsers of other machines; nowhere if unset.
+    pub https_listen: Option<SocketAddr>,
     /// Turns true when the node begins to stop.
     pub stopping: watch::Receiver<bool>,
 }

@@ -16,6 +16,7 @@ use swabmesh_protocol::id::Lane;
 use swabmesh_protocol::text::Text;
 
 use self::setting::{Given, SETTINGS, Setting};
+use crate::runtime::Carrying;
 
 /// Beginning of every environment variable.
 const ENVIRONMENT_PREFIX: &str = "SWABMESH_";
@@ -31,6 +32,8 @@ pub struct Config {
     pub cell: Lane,
     /// Where pages and API are served. Anything but loopback exposes them to the network.
     pub http_listen: SocketAddr,
+    /// Where pages are served over TLS, for tablets on the LAN; nowhere if unset.
+    pub https_listen: Option<SocketAddr>,
     /// Where other nodes reach this one, `IP:PORT` or multiaddresses.
     pub listen: Vec<String>,
     /// Addresses of neighbours that mDNS does not find.
@@ -39,6 +42,8 @@ pub struct Config {
     pub authority_addresses: Vec<String>,
     /// Whether neighbours are looked for on the LAN.
     pub mdns: bool,
+    /// How fast bytes may cross, and when the authority may be dialled.
+    pub carrying: Carrying,
     /// Bounds of the store.
     pub store: StoreLimits,
     /// The log of the process.
@@ -184,10 +189,12 @@ impl Config {
             name,
             cell,
             http_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, http_port)),
+            https_listen: None,
             listen: vec!["0.0.0.0:4001".to_owned()],
             peers: Vec::new(),
             authority_addresses: Vec::new(),
             mdns: true,
+            carrying: Carrying::default(),
             store: StoreLimits { cache_mib: 16, floor_mib: 64 },
             log: Log { format: LogFormat::Human, filter: "info".to_owned() },
         }
@@ -280,13 +287,20 @@ impl Config {
             "# Settings of this node. Each can be overridden: SWABMESH_HTTP_LISTEN for http_listen, and so on.\n\
              role = \"{role}\"\nname = {name}\ncell = {cell}\n\n\
              # Pages and API; anything but loopback exposes them to the network.\nhttp_listen = \"{http}\"\n\
+             # Pages alone over TLS, for tablets on the LAN, whose cameras need it.\n{https}\n\
              # Where other nodes reach this one, neighbours that are not found by themselves, and the authority.\n\
              listen = {listen}\npeers = {peers}\nauthority_addresses = {authority}\nmdns = {mdns}\n\n\
+             # For a slow or metered uplink. Times are of Asia/Shanghai; neighbours are not held to them.\n\
+             # bandwidth_kbit = 2000\n# peer_bandwidth_kbit = 500\n# uplink_hours = [\"06:00-06:20\", \"22:00-22:30\"]\n\n\
              [store]\ncache_mib = {cache}\nfloor_mib = {floor}\n\n\
              [log]\nformat = \"{format}\"\nfilter = {filter}\n",
             name = quoted(self.name.as_str()),
             cell = self.cell.0,
             http = self.http_listen,
+            https = match self.https_listen {
+                Some(https) => format!("https_listen = \"{https}\""),
+                None => "# https_listen = \"0.0.0.0:7443\"".to_owned(),
+            },
             listen = list(&self.listen),
             peers = list(&self.peers),
             authority = list(&self.authority_addresses),

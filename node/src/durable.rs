@@ -62,6 +62,18 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), WriteError> {
     write().map_err(|source| WriteError { path: to.to_owned(), source })
 }
 
+/// Removes a file; durable when it returns.
+///
+/// # Errors
+/// [`WriteError`].
+pub fn remove(path: &Path) -> Result<(), WriteError> {
+    let remove = || {
+        std::fs::remove_file(path)?;
+        path.parent().map_or(Ok(()), sync_directory)
+    };
+    remove().map_err(|source| WriteError { path: path.to_owned(), source })
+}
+
 /// Makes a directory, and those above it, for its owner only unless they exist.
 ///
 /// # Errors

@@ -8,6 +8,9 @@
 //! enrolment/answer     what the authority answered, verified again at every start
 //! enrolment/issued/    at the authority: the newest certificate of each node
 //! enrolment/pending/   at the authority: what the root signed and the log does not hold yet
+//! enrolment/waiting/   at the authority: requests that nobody has decided yet
+//! office/              at the authority: residents, channels, and every look at personal details
+//! desk/                operators, their sessions and the certificate of the pages, see the desk's crate
 //! enrolment/trust      at the authority: the trust list signed last, if not that of the answer; likewise enrolment/policy
 //! store/               the log and its tables
 //! ```
@@ -63,6 +66,28 @@ impl Home {
     /// [`WriteError`].
     pub fn settle(&self, config: &Config) -> Result<(), WriteError> {
         durable::replace(&self.settings(), config.to_toml().as_bytes(), Access::Public)
+    }
+
+    /// Deletes everything a node keeps here, the secrets first; other files in the directory stay.
+    ///
+    /// Whether that may be done is asked before: [`crate::bundle::losses`]. Deleted is not shredded: that is for the
+    /// encryption of the disk.
+    ///
+    /// # Errors
+    /// What the system says; repeat it.
+    pub fn wipe(&self) -> std::io::Result<()> {
+        let gone = |result: std::io::Result<()>| match result {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        };
+        for directory in ["secrets", "store", "desk", "enrolment"] {
+            gone(std::fs::remove_dir_all(self.0.join(directory)))?;
+        }
+        gone(std::fs::remove_file(self.url()))?;
+        gone(std::fs::remove_file(self.settings()))?;
+        // Somebody's own files may lie here as well.
+        let _ = std::fs::remove_dir(&self.0);
+        Ok(())
     }
 
     /// The configuration: file, environment of this process, flags.
@@ -123,6 +148,12 @@ impl Home {
     #[must_use]
     pub fn pending(&self) -> PathBuf {
         self.0.join("enrolment/pending")
+    }
+
+    /// What the pages keep.
+    #[must_use]
+    pub fn desk(&self) -> PathBuf {
+        self.0.join("desk")
     }
 
     /// The trust list that the root signed last, at the authority.

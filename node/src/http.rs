@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod body;
 mod boxes;
+mod bundles;
 mod codes;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -174,6 +175,9 @@ pub fn router(shell: Shell, token: Token, beside: &[Figures]) -> Router {
         .route("/reviews", post(results::review))
         .route("/codes", post(codes::issue))
         .route("/codes/revoke", post(codes::revoke))
+        .route("/bundles", get(bundles::plain))
+        .route("/bundles/export", post(bundles::export))
+        .route("/bundles/import", post(bundles::import))
         .route("/nodes", get(nodes::list).post(nodes::publish))
         .route("/nodes/{key}/withdraw", post(nodes::withdraw))
         .fallback(nowhere)

@@ -231,6 +231,51 @@ impl Keys {
         seed.map(|seed| SealSecret::derive(&seed).1)
     }
 
+    /// The key that opens details of a day. Every caller is a look at personal details, or their end (P4, P3).
+    ///
+    /// # Errors
+    /// [`KeyError::Missing`] when it was destroyed, or never made.
+    pub fn open_details(&self, day: u32) -> Result<(SealSecret, SealPublic), KeyError> {
+        self.read(&format!("details/{day}.key")).map(|seed| SealSecret::derive(&seed))
+    }
+
+    /// The days whose keys are here, in order.
+    ///
+    /// # Errors
+    /// [`KeyError::Read`].
+    pub fn details_days(&self) -> Result<Vec<u32>, KeyError> {
+        let path = self.0.join("details");
+        let files = match std::fs::read_dir(&path) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(KeyError::Read { path, source }),
+        };
+        let names = files.flatten().filter_map(|file| file.file_name().into_string().ok());
+        let mut days: Vec<u32> = names.filter_map(|name| name.strip_suffix(".key")?.parse().ok()).collect();
+        days.sort_unstable();
+        Ok(days)
+    }
+
+    /// Destroys the key of a day: what was sealed to it opens no more, wherever it lies (P3).
+    ///
+    /// Written over first. A file system that keeps old blocks, and a backup, keep the key: neither belongs under it.
+    ///
+    /// # Errors
+    /// [`KeyError`]; a key that is gone already is no error.
+    pub fn destroy_details(&self, day: u32) -> Result<(), KeyError> {
+        let path = self.0.join(format!("details/{day}.key"));
+        let failed = |source| WriteError { path: path.clone(), source };
+        let mut file = match std::fs::OpenOptions::new().write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(failed(source).into()),
+        };
+        let over = draw::<65>()?;
+        io::Write::write_all(&mut file, &over).and_then(|()| file.sync_all()).map_err(failed)?;
+        durable::remove(&path)?;
+        Ok(())
+    }
+
     fn make(&self, file: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
         let bytes = Zeroizing::new(draw::<32>()?);
         self.write(file, &bytes)?;
@@ -300,6 +345,20 @@ mod tests {
         let first = keys.make_signing(Signing::Issuer).unwrap();
         let second = keys.make_issuer().unwrap();
         assert_eq!(keys.issuers().unwrap(), [first, second]);
+    }
+
+    #[test]
+    fn the_key_of_a_day_is_destroyed_for_good_and_the_others_stay() {
+        let (dir, keys) = keys();
+        assert_eq!(keys.details_days().unwrap(), Vec::<u32>::new());
+        let made = keys.details(19_000).unwrap();
+        keys.details(19_001).unwrap();
+        assert_eq!(keys.open_details(19_000).unwrap().1, made);
+        keys.destroy_details(19_000).unwrap();
+        keys.destroy_details(19_000).unwrap();
+        assert!(matches!(keys.open_details(19_000), Err(KeyError::Missing { .. })));
+        assert_eq!(keys.details_days().unwrap(), [19_001]);
+        assert!(!dir.path().join("details/19000.key").exists());
     }
 
     #[test]

@@ -3,8 +3,10 @@
 pub mod advice;
 pub mod api;
 pub mod beside;
+pub mod bundle;
 pub mod clock;
 pub mod config;
+pub mod contact;
 pub mod durable;
 pub mod duties;
 pub mod enrolment;

@@ -1,7 +1,7 @@
 //! The carrier: links to other nodes over libp2p, and frames on them. It knows keys and bytes, no rule of the domain.
 //!
 //! ```text
-//! transport (TCP, noise, muxer) → gate (who may connect) → streams (one a connection) → link (frames, heartbeats) → events
+//! transport (TCP or websocket, noise, muxer) → gate (who may connect) → streams (one a connection) → link (frames, heartbeats) → events
 //! ```
 //!
 //! Everything reaches the upper layer through the one bounded channel given to [`start`], so a link's `Connected` comes before
@@ -16,17 +16,22 @@
 
 mod address;
 mod backoff;
+mod contact;
 mod dialer;
 mod driver;
 mod figures;
 mod frame;
 mod gate;
+mod hours;
 mod link;
 mod links;
 mod muxer;
+mod names;
 mod outbox;
+mod rate;
 mod streams;
 mod transport;
+mod uplink;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -40,18 +45,26 @@ use swabmesh_protocol::id::NodeKey;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-pub use address::{AddressError, PeerAddress, PeerKind, node_key};
+pub use address::{AddressError, PeerAddress, PeerKind, node_key, plain};
 pub use backoff::RedialWaits;
+pub use contact::{Contact, ContactStage, Failure};
 pub use figures::{DialFailure, Disconnect, NetworkFigures, Refusal};
+pub use hours::{BadHours, ContactTime, Hours};
+pub use rate::{LinkBytes, Rates};
 
+use contact::Contacts;
 use figures::Counters;
 use outbox::Outboxes;
+use rate::Meters;
 
 /// Bytes of the one frame a stranger is heard with. A certificate in its hello takes a few hundred.
 pub const PROBATION_FRAME_BYTES_MAX: usize = 4_096;
 
 /// Commands waiting for the carrier; a sender waits when it is full, and the carrier never waits for the sender.
 const COMMANDS_MAX: usize = 64;
+
+/// Times of contact of a metered uplink that are remembered. Source: guess; a week of two a day.
+pub const CONTACT_TIMES_MAX: usize = 14;
 
 /// One connection to one peer, from its `Connected` to its `Disconnected`. Never used again in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +85,10 @@ pub struct NetworkConfig {
     pub limits: NetworkLimits,
     /// How long for everything.
     pub times: NetworkTimes,
+    /// How fast.
+    pub rates: Rates,
+    /// When the authority may be dialled, for a metered uplink.
+    pub uplink_hours: Hours,
 }
 
 impl NetworkConfig {
@@ -79,19 +96,22 @@ impl NetworkConfig {
     #[must_use]
     pub fn new(key: SigningKey) -> Self {
         let (limits, times) = (NetworkLimits::default(), NetworkTimes::default());
-        Self { key, listen: Vec::new(), mdns: false, open_probation: true, limits, times }
+        let (rates, uplink_hours) = (Rates::default(), Hours::default());
+        Self { key, listen: Vec::new(), mdns: false, open_probation: true, limits, times, rates, uplink_hours }
     }
 }
 
 impl fmt::Debug for NetworkConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key: _, listen, mdns, open_probation, limits, times } = self;
+        let Self { key: _, listen, mdns, open_probation, limits, times, rates, uplink_hours } = self;
         f.debug_struct("NetworkConfig")
             .field("listen", listen)
             .field("mdns", mdns)
             .field("open_probation", open_probation)
             .field("limits", limits)
             .field("times", times)
+            .field("rates", rates)
+            .field("uplink_hours", uplink_hours)
             .finish_non_exhaustive()
     }
 }
@@ -298,6 +318,8 @@ pub struct NetworkHandle {
     commands: mpsc::Sender<NetworkCommand>,
     outboxes: Arc<Outboxes>,
     counters: Arc<Counters>,
+    contacts: Arc<Contacts>,
+    meters: Arc<Meters>,
     driver: JoinHandle<()>,
 }
 
@@ -334,9 +356,27 @@ impl NetworkHandle {
         self.counters.figures()
     }
 
+    /// Returns how each peer that is to have a link is.
+    #[must_use]
+    pub fn contacts(&self) -> Arc<[Contact]> {
+        self.contacts.get()
+    }
+
+    /// Returns the times in which a metered uplink was used, the oldest first; at most [`CONTACT_TIMES_MAX`].
+    #[must_use]
+    pub fn contact_times(&self) -> Vec<ContactTime> {
+        self.contacts.times()
+    }
+
+    /// Returns what crossed on a link; `None` when it is gone.
+    #[must_use]
+    pub fn bytes(&self, link: LinkId) -> Option<LinkBytes> {
+        self.meters.get(link)
+    }
+
     /// Stops: what is queued leaves within [`NetworkTimes::drain_max`], links close, listening ends.
     pub async fn shutdown(self) {
-        let Self { key: _, commands, outboxes, counters: _, driver } = self;
+        let Self { key: _, commands, outboxes, counters: _, contacts: _, meters: _, driver } = self;
         drop((commands, outboxes));
         if let Err(error) = driver.await {
             tracing::error!(%error, "the network task failed");
@@ -357,9 +397,12 @@ pub fn start(config: NetworkConfig, events: mpsc::Sender<NetworkEvent>) -> Resul
     let counters = Arc::new(Counters::default());
     let (commands, orders) = mpsc::channel(COMMANDS_MAX);
     let swarm = transport::swarm(&config)?;
-    let links =
-        links::Links::new(events.clone(), Arc::clone(&outboxes), Arc::clone(&counters), config.limits, config.times);
-    let driver = driver::Driver::new(key, swarm, links, events, Arc::clone(&counters), config.times);
+    let (contacts, meters) = (Arc::new(Contacts::default()), Arc::new(Meters::default()));
+    let shared =
+        links::Tables { outboxes: Arc::clone(&outboxes), counters: Arc::clone(&counters), meters: Arc::clone(&meters) };
+    let links = links::Links::new(events.clone(), shared, config.limits, config.times, config.rates);
+    let uplink = uplink::Uplink::new(config.uplink_hours, Arc::clone(&contacts));
+    let driver = driver::Driver::new(key, swarm, links, events, (Arc::clone(&counters), uplink), config.times);
     let driver = tokio::spawn(driver.run(orders));
-    Ok(NetworkHandle { key, commands, outboxes, counters, driver })
+    Ok(NetworkHandle { key, commands, outboxes, counters, contacts, meters, driver })
 }

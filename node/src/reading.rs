@@ -1,10 +1,11 @@
 //! Views for people, put together from the tables: tubes, boxes, a person's results, recalls, digests.
 
 use sha2::{Digest, Sha256};
+use swabmesh_protocol::copies::Custody;
 use swabmesh_protocol::fact::{Fact, Subject};
 use swabmesh_protocol::id::{Barcode, EntryId, FeedId, Hash, Person, SeqNo};
 use swabmesh_protocol::io::Prior;
-use swabmesh_protocol::project::{document_facts, entries, head, prior, subjects};
+use swabmesh_protocol::project::{document_facts, entries, head, prior, receipt_mark, subjects};
 use swabmesh_protocol::results::{Recall, Retest, recalls};
 use swabmesh_protocol::time::Stamp;
 use swabmesh_protocol::tube::Document;
@@ -153,11 +154,17 @@ pub fn recall<V: View>(view: &V, barcode: &Barcode) -> Result<Option<RecallList>
     Ok(Some(RecallList { tube: pool.barcode.clone(), result: pool.verdict.map(|verdict| verdict.reading), people }))
 }
 
-/// Lists the newest registrations of a feed, newest first.
+/// Lists the newest registrations of a feed, newest first; another node holds it durably up to `neighbour`.
 ///
 /// # Errors
 /// [`ViewError`]: our disk.
-pub fn registrations<V: View>(view: &V, feed: FeedId, limit: usize) -> Result<Vec<RegistrationLine>, ViewError> {
+pub fn registrations<V: View>(
+    view: &V,
+    feed: FeedId,
+    neighbour: SeqNo,
+    limit: usize,
+) -> Result<Vec<RegistrationLine>, ViewError> {
+    let receipted = receipt_mark(view, &feed)?.unwrap_or_default();
     let Some(record) = head(view, &feed)? else { return Ok(Vec::new()) };
     let span = ENTRIES_PER_REGISTRATION.saturating_mul(u64::try_from(limit).unwrap_or(u64::MAX));
     let from = SeqNo(record.height.0.saturating_sub(span).saturating_add(1));
@@ -174,6 +181,7 @@ pub fn registrations<V: View>(view: &V, feed: FeedId, limit: usize) -> Result<Ve
                 last_four: registered.last_four.to_string(),
                 route: registered.route,
                 operator: registered.operator.to_string(),
+                held: Custody::of(entry.seq, neighbour, receipted),
             });
         }
     }

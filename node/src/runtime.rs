@@ -9,20 +9,23 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use swabmesh_protocol::command::{Command, Refusal, Reply};
+use swabmesh_protocol::io::{Carried, ImportRefusal, Imported};
 use swabmesh_protocol::replica::{Identity, Replica, RestoreError, Signed};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::network::{self, NetworkConfig, NetworkError, NetworkTimes};
-use crate::network::{AddressError, PeerAddress, PeerKind};
+use crate::network::{AddressError, Hours, PeerAddress, PeerKind, Rates};
 use crate::store::Store;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::options::StoreOptions;
 
 mod driver;
 mod indexer;
+mod peers;
 mod restore;
 mod snapshot;
 mod tables;
@@ -62,6 +65,17 @@ pub struct Setup {
     pub mdns: bool,
     /// The network's times.
     pub times: NetworkTimes,
+    /// How fast bytes may cross, and when the authority may be dialled.
+    pub carrying: Carrying,
+}
+
+/// What the operator allows the network.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Carrying {
+    /// How fast bytes may cross.
+    pub rates: Rates,
+    /// When the authority may be dialled, for a metered uplink.
+    pub uplink_hours: Hours,
 }
 
 /// Why a node does not start. Nothing is left running.
@@ -100,6 +114,7 @@ type Inspection = Box<dyn FnOnce(&Replica) + Send>;
 /// What callers ask of the driver.
 pub(crate) enum Request {
     Command(Box<Command>, oneshot::Sender<Result<Reply, Refusal>>),
+    Import(Carried, oneshot::Sender<Result<Imported, ImportRefusal>>),
     Inspect(Inspection),
     Stop,
 }
@@ -147,6 +162,8 @@ impl NodeHandle {
         }
         config.mdns = setup.mdns;
         config.times = setup.times;
+        let Carrying { rates, uplink_hours } = setup.carrying;
+        (config.rates, config.uplink_hours) = (rates, uplink_hours.clone());
         let carrier = network::start(config, events)?;
         let mut peers = Vec::new();
         for (addresses, kind) in [(&setup.authority, PeerKind::Authority), (&setup.peers, PeerKind::Lan)] {
@@ -156,13 +173,14 @@ impl NodeHandle {
         }
         let (requests, request_queue) = mpsc::channel(COMMANDS_QUEUE);
         let (ended_sender, ended) = watch::channel(false);
-        let driver =
-            driver::Driver::new(replica, opened.store, tables.clone(), carrier, indexer, peers, restored.stranded);
-        let snapshots = driver.snapshots();
+        let known = (peers, peers::Peers::new(uplink_hours));
         let queues = driver::Queues { network: network_events, requests: request_queue, indexed };
-        let runtime = tokio::runtime::Handle::current();
+        let driver = driver::Driver::new(queues, replica, tables.clone(), carrier, indexer, known, restored.stranded);
+        let snapshots = driver.snapshots();
+        // Timers of its own: on the shared runtime each new deadline would wake one of its threads to take note of it.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         std::thread::Builder::new().name("core".to_owned()).spawn(move || {
-            runtime.block_on(driver.run(queues));
+            runtime.block_on(driver.run());
             let _ = ended_sender.send(true);
         })?;
         Ok(Self { requests, snapshots, tables, ended })
@@ -177,6 +195,37 @@ impl NodeHandle {
         let request = Request::Command(Box::new(command), answer);
         self.requests.send(request).await.map_err(|_| Refusal::Busy)?;
         answered.await.map_err(|_| Refusal::Busy)?
+    }
+
+    /// Gives the core something that was carried here; the answer comes when it is held durably, or refused.
+    ///
+    /// Waits for room in the driver's queue, not for the answer.
+    ///
+    /// # Errors
+    /// [`Stopping`].
+    pub async fn import(
+        &self,
+        carried: Carried,
+    ) -> Result<oneshot::Receiver<Result<Imported, ImportRefusal>>, Stopping> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::Import(carried, answer)).await.map_err(|_| Stopping)?;
+        Ok(answered)
+    }
+
+    /// Waits until everything that arrived is written, signed for and shown by the tables, or for as long as said.
+    ///
+    /// # Errors
+    /// [`Stopping`].
+    pub async fn settle(&self, within: Duration) -> Result<(), Stopping> {
+        let mut snapshots = self.snapshots.clone();
+        let settled = async {
+            while !self.inspect(Replica::is_settled).await? {
+                snapshots.changed().await.map_err(|_| Stopping)?;
+            }
+            Ok(())
+        };
+        // A node with much to do never rests; what was asked for is done with what is there by then.
+        tokio::time::timeout(within, settled).await.unwrap_or(Ok(()))
     }
 
     /// Looks at the core between two inputs. `look` must be quick: the node stands still meanwhile.

@@ -150,8 +150,35 @@ impl Service {
             },
             mdns: config.mdns,
             times: NetworkTimes::default(),
+            carrying: config.carrying.clone(),
         };
         Ok(Self { home, config, member, token, setup, ready_file })
+    }
+
+    /// Has the node keep to itself: no network, and a free port of loopback for whoever started it.
+    ///
+    /// For work on a node that does not run, such as a bundle for a machine that was carried in.
+    #[must_use]
+    pub fn offline(mut self) -> Self {
+        self.config.http_listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let setup = &mut self.setup;
+        for addresses in [&mut setup.listen, &mut setup.peers, &mut setup.authority] {
+            addresses.clear();
+        }
+        setup.mdns = false;
+        self
+    }
+
+    /// Starts the core without a network and without a server, has something done with it, and stops it.
+    ///
+    /// # Errors
+    /// [`ServeError`]; [`ServeError::Start`] as well when the node runs already.
+    pub async fn quietly<T>(self, work: impl AsyncFnOnce(&NodeHandle, &Membership) -> T) -> Result<T, ServeError> {
+        let Self { setup, member, .. } = self.offline();
+        let node = NodeHandle::start(setup).await?;
+        let done = work(&node, &member).await;
+        tokio::time::timeout(CORE_ENDS_WITHIN, node.stop()).await.map_err(|_| ServeError::CutOff)?;
+        Ok(done)
     }
 
     /// Runs the node until `stop`, then stops it gracefully within a bound.
@@ -184,7 +211,12 @@ impl Service {
 
         let (stopping, mut stopped) = watch::channel(false);
         let shell = Shell::new(node.clone(), Arc::new(self.member));
-        let ground = Ground { home: self.home.clone(), shell: shell.clone(), stopping: stopped.clone() };
+        let ground = Ground {
+            home: self.home.clone(),
+            shell: shell.clone(),
+            https_listen: self.config.https_listen,
+            stopping: stopped.clone(),
+        };
         let beside = match beside(&ground) {
             Ok(beside) => beside,
             Err(error) => {

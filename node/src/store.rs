@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! persist ─→ queue ─→ journal thread: write, fdatasync ─→ completion ─→ (caller) index ─→ queue ─→ index thread: sled
+//! persist_alone ─→ the same write and fdatasync on the caller's thread, when nothing is queued or being written
 //! ```
 //! A frame stays in the journal until the index holds it safely, and an own frame also until it is released,
 //! so what exists nowhere else is on the disk twice. Damage never stops a store from opening: what was lost is in
@@ -118,13 +119,14 @@ impl Store {
             options: options.clone(),
             frames: Queue::new(Depth { items: options.queue_frames_max, bytes: options.queue_bytes_max }),
             jobs: Queue::new(Depth { items: options.index_queue_max, bytes: options.index_queue_bytes_max }),
+            journal: Mutex::new(journal.journal),
             catalogue: journal.catalogue,
             index: index.index,
             meters,
             journal_trouble: Trouble::default(),
             index_trouble: Trouble::default(),
         });
-        let running = Running::start(&shared, directory, journal.journal).map_err(OpenError::at(dir))?;
+        let running = Running::start(&shared, directory).map_err(OpenError::at(dir))?;
         let store = Self { handle: Arc::new(Handle { shared, running: Mutex::new(Some(running)) }) };
         Ok(Opened { store, epoch, recovery })
     }
@@ -149,6 +151,19 @@ impl Store {
             }
             Err(turned) => Err(Refused { why: self.turned(turned), given: (payload, done) }),
         }
+    }
+
+    /// Makes a frame durable on this thread, if nothing waits and nobody is writing; `None` says to queue it.
+    ///
+    /// Spares one caller alone the way to the journal thread and back; several at once share syncs only when they
+    /// queue. Numbers and order are those of [`Store::persist`].
+    ///
+    /// # Errors
+    /// As the completion of [`Store::persist`], and as that call itself: nothing was written.
+    pub fn persist_alone(&self, kind: FrameKind, payload: &[u8]) -> Option<Result<Arrival, StoreError>> {
+        let shared = &self.handle.shared;
+        let _turn = shared.frames.turn()?;
+        Some(self.admit(payload).and_then(|()| writer::persist(shared, std::iter::once((kind, payload)))))
     }
 
     /// Queues writes to the index, and notes that all frames up to `through` are indexed by them and earlier ones.
@@ -279,7 +294,7 @@ impl Store {
 
 impl Running {
     /// Starts both threads. Each holds the directory, so that it stays locked until the last one ends.
-    fn start(shared: &Arc<Shared>, directory: Directory, journal: Journal) -> io::Result<Self> {
+    fn start(shared: &Arc<Shared>, directory: Directory) -> io::Result<Self> {
         let directory = Arc::new(directory);
         let index = {
             let (shared, locked) = (Arc::clone(shared), Arc::clone(&directory));
@@ -291,7 +306,7 @@ impl Running {
         let spawned = {
             let (shared, locked) = (Arc::clone(shared), Arc::clone(&directory));
             thread::Builder::new().name("store-journal".into()).spawn(move || {
-                writer::run(&shared, journal);
+                writer::run(&shared);
                 drop(locked);
             })
         };

@@ -66,6 +66,7 @@ impl City {
             authority: authority.to_vec(),
             mdns: false,
             times: NetworkTimes::default(),
+            carrying: swabmesh_node::runtime::Carrying::default(),
         }
     }
 }

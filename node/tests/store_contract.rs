@@ -59,6 +59,33 @@ fn hold_journal_thread(store: &Store) -> std::sync::mpsc::SyncSender<()> {
 }
 
 #[test]
+fn who_is_alone_writes_at_once_and_who_is_not_has_to_queue() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).store;
+    let alone = |number: u64| store.persist_alone(FrameKind::Own, &payload(number)).map(|outcome| outcome.unwrap().0);
+    assert_eq!((alone(1), alone(2)), (Some(1), Some(2)));
+    let gate = hold_journal_thread(&store);
+    assert_eq!(alone(4), None, "somebody writes");
+    let (told, hear) = sync_channel(1);
+    let done = Box::new(move |outcome: Result<Arrival, _>| told.send(outcome.unwrap().0).unwrap());
+    store.persist(FrameKind::Own, payload(4), done).map_err(|refused| refused.why).unwrap();
+    assert_eq!(alone(5), None, "somebody waits");
+    drop(gate);
+    assert_eq!(hear.recv().unwrap(), 4);
+    // The journal thread is done with its callers a moment after it told the last one.
+    let fifth = std::iter::repeat_with(|| alone(5)).flatten().next();
+    assert_eq!(fifth, Some(5));
+    store.close().unwrap();
+
+    let store = open(dir.path()).store;
+    let expected = [1, 2, 3, 4, 5].map(|number| (number, if number == 3 { vec![0] } else { payload(number) }));
+    assert_eq!(frames(&store), expected);
+    let other = store.clone();
+    store.close().unwrap();
+    assert!(other.persist_alone(FrameKind::Own, &payload(6)).is_none(), "closed: persist says so");
+}
+
+#[test]
 fn all_that_waits_becomes_durable_with_one_sync_and_is_acknowledged_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).store;

@@ -398,6 +398,12 @@ pub enum Refusal {
         /// Which.
         tube: Barcode,
     },
+    /// A report is preliminary or final.
+    #[error("a correction of tube {tube} needs a reason: correct it, instead of reporting it as corrected")]
+    CorrectedWithoutReason {
+        /// Which.
+        tube: Barcode,
+    },
     /// The person has no such code.
     #[error("this person has no valid code of that kind")]
     NoSuchCode,

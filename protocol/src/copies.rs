@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{FeedId, FeedShort, SeqNo};
 use crate::io::Arrival;
@@ -21,6 +21,32 @@ struct OwnFeed {
     chunks: VecDeque<Unreceipted>,
     /// Up to here some peer acknowledged it as durable.
     neighbour: SeqNo,
+}
+
+/// Where the farthest copy of a registration is (rule N4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Custody {
+    /// Nowhere but at its writer.
+    OnlyHere,
+    /// At another node as well, which said that it holds it durably.
+    AtNeighbour,
+    /// The authority signed for it.
+    AtAuthority,
+}
+
+impl Custody {
+    /// Where entry `seq` of a feed is, if another node holds it up to `neighbour` and the authority up to `receipted`.
+    #[must_use]
+    pub fn of(seq: SeqNo, neighbour: SeqNo, receipted: SeqNo) -> Self {
+        if seq <= receipted {
+            Self::AtAuthority
+        } else if seq <= neighbour {
+            Self::AtNeighbour
+        } else {
+            Self::OnlyHere
+        }
+    }
 }
 
 /// Counts for the operator. They add up to everything this node ever registered.
@@ -68,6 +94,18 @@ impl Copies {
         for (_, feed) in self.feeds.iter_mut().filter(|(id, _)| id.short() == short) {
             feed.neighbour = feed.neighbour.max(seq);
         }
+    }
+
+    /// Up to where a peer acknowledged an own feed as durable.
+    #[must_use]
+    pub fn neighbour(&self, feed: &FeedId) -> SeqNo {
+        self.feeds.get(feed).map_or(SeqNo(0), |own| own.neighbour)
+    }
+
+    /// Up to where a peer acknowledged each own feed as durable.
+    #[must_use]
+    pub fn neighbour_marks(&self) -> BTreeMap<FeedId, SeqNo> {
+        self.feeds.iter().map(|(feed, own)| (*feed, own.neighbour)).collect()
     }
 
     /// The authority signed. Returns the arrival up to which all our chunks are receipted, if any are.

@@ -1,13 +1,16 @@
 //! The desk's other decisions: tubes, boxes, corrections, readings. From a command to facts, or a refusal.
 
+use std::collections::BTreeMap;
+
 use crate::command::{Command, Refusal};
 use crate::fact::{
     Amended, Corrected, Fact, HandedOver, Moved, Opened, Outcome, Packed, Received, Reported, Reviewed, Role, Sealed,
-    Seen, Subject, Voided,
+    Seen, Stage, Subject, Voided,
 };
 use crate::id::{Barcode, EntryId, FeedId, Lane, NodeKey};
+use crate::time::Stamp;
 use crate::tube::DocumentFact;
-use crate::tube::summary::Summary;
+use crate::tube::summary::{SEEN_ENTRIES_MAX, Summary};
 
 /// Registrations one move names at most; more are moved by several facts.
 const MOVED_MAX: usize = 64;
@@ -92,11 +95,35 @@ impl Desk<'_> {
     fn seen(&self, papers: &[&Paper], lane: Lane) -> Seen {
         let own = (self.feed)(lane);
         let heads = papers.iter().flat_map(|paper| paper.summary.next_seen(own));
-        let resolvable = |id: &EntryId| (self.lane_of)(&id.feed).is_some_and(|of| of == lane || of == Lane::CITY);
-        let mut seen: Vec<EntryId> = heads.filter(resolvable).collect();
+        let mut seen: Vec<EntryId> = heads.filter(|id| self.is_resolvable(id, lane)).collect();
         seen.sort_unstable();
         seen.dedup();
         (!seen.is_empty()).then_some(seen)
+    }
+
+    /// The newest entry of every other feed that can be resolved in a lane: what a review names.
+    ///
+    /// A head would cover the entries it had seen itself. But a head of another cell is left out in this lane, and
+    /// the flags know only what a review names: both would take what the reviewer did see for something new.
+    fn seen_of_each_feed(&self, paper: &Paper, lane: Lane) -> Seen {
+        let own = (self.feed)(lane);
+        let mut newest: BTreeMap<FeedId, (Stamp, EntryId)> = BTreeMap::new();
+        for said in paper.facts.iter().filter(|said| said.id.feed != own && self.is_resolvable(&said.id, lane)) {
+            if paper.summary.is_derived(said.id) {
+                let last = newest.entry(said.id.feed).or_insert((said.stamp, said.id));
+                *last = (*last).max((said.stamp, said.id));
+            }
+        }
+        let mut seen: Vec<(Stamp, EntryId)> = newest.into_values().collect();
+        seen.sort_unstable_by(|one, other| other.cmp(one));
+        seen.truncate(SEEN_ENTRIES_MAX);
+        let mut seen: Vec<EntryId> = seen.into_iter().map(|(_, id)| id).collect();
+        seen.sort_unstable();
+        (!seen.is_empty()).then_some(seen)
+    }
+
+    fn is_resolvable(&self, id: &EntryId, lane: Lane) -> bool {
+        (self.lane_of)(&id.feed).is_some_and(|of| of == lane || of == Lane::CITY)
     }
 
     /// Decides on a command about tubes and boxes; `papers` are the documents [`needs`] named, in that order.
@@ -134,7 +161,10 @@ impl Desk<'_> {
             Command::Move { registrations, from, to, reason, operator } => {
                 self.only(&[Role::Site, Role::Authority])?;
                 let Some(target) = papers.get(1) else { return Err(Refusal::Store) };
-                self.open_tube(target, &to)?;
+                let (pool, count) = self.open_tube(target, &to)?;
+                if from == to {
+                    return Ok(Decision::default());
+                }
                 let moved = if registrations.is_empty() { paper.summary.members().to_vec() } else { registrations };
                 moved.iter().try_for_each(|registration| member(paper, *registration, &from))?;
                 let seen = self.seen(&[paper, target], lane);
@@ -143,7 +173,9 @@ impl Desk<'_> {
                     let (registrations, operator, seen) = (registrations.to_vec(), operator.clone(), seen.clone());
                     (lane, Moved { registrations, from, to, reason, operator, seen }.into())
                 };
-                Ok(Decision { facts: moved.chunks(MOVED_MAX).map(fact).collect(), warnings: Vec::new() })
+                let overfull = usize::from(count) + moved.len() > usize::from(pool);
+                let warnings = if overfull && !moved.is_empty() { vec!["overfull"] } else { Vec::new() };
+                Ok(Decision { facts: moved.chunks(MOVED_MAX).map(fact).collect(), warnings })
             }
             Command::Pack { tube, transport, operator } => {
                 self.only(&[Role::Site])?;
@@ -164,6 +196,9 @@ impl Desk<'_> {
             }
             Command::Report { tube, outcome, stage, operator } => {
                 self.only(&[Role::Lab])?;
+                if stage == Stage::Corrected {
+                    return Err(Refusal::CorrectedWithoutReason { tube });
+                }
                 let unknown = paper.facts.is_empty();
                 let fact = Reported { tube, outcome, stage, operator, seen }.into();
                 let warnings = if unknown { vec!["tube-unknown-here"] } else { Vec::new() };
@@ -186,10 +221,8 @@ impl Desk<'_> {
                 let fact = |lane: Lane| {
                     let (subject, register) = (paper.subject.clone(), register.clone());
                     let (value, reason, operator) = (value.clone(), reason.clone(), operator.clone());
-                    (
-                        lane,
-                        Reviewed { subject, register, value, reason, operator, seen: self.seen(&[paper], lane) }.into(),
-                    )
+                    let seen = self.seen_of_each_feed(paper, lane);
+                    (lane, Reviewed { subject, register, value, reason, operator, seen }.into())
                 };
                 Ok(Decision { facts: lanes.into_iter().map(fact).collect(), warnings: Vec::new() })
             }
@@ -256,3 +289,6 @@ impl Desk<'_> {
 fn member(paper: &Paper, registration: EntryId, tube: &Barcode) -> Result<(), Refusal> {
     if paper.summary.counts(registration) { Ok(()) } else { Err(Refusal::NoSuchRegistration { tube: tube.clone() }) }
 }
+
+#[cfg(test)]
+mod tests;

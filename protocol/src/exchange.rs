@@ -1,23 +1,26 @@
 //! Exchange: what two nodes say to each other until both hold the same.
 //!
-//! Each side pulls for itself. After the hellos it says how far it got last time (`Resume`) or, on first contact,
-//! compares roots (`Compare`); the answer names heads, heads become ranges asked for, ranges come as chunks, and
-//! only what is durable is acknowledged. From then on `Heads` frames are hints: losing all of them costs latency.
+//! After the hellos the dialler sends its root and how far it got last time (`opening`); the answer is that both hold
+//! the same, or names heads; heads become ranges asked for, ranges come as chunks, and only what is durable is
+//! acknowledged. From then on heads that are told are hints: losing all of them costs latency.
 
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::certificate::Certificate;
-use crate::exchange::frame::{Frame, Held, Hello, Want, decode_heads, encode_heads};
-use crate::exchange::session::{Open, Session};
+use crate::exchange::frame::{Frame, Held, Hello, ToldHead, Want, decode_heads};
+use crate::exchange::opening::{ahead_of, marked};
+use crate::exchange::packed::decode_packed;
+use crate::exchange::session::{Agreed, Open, SET_ASIDE_MAX, Session};
 use crate::frontier::{BUCKET_BYTES, BUCKETS, Frontier, Lanes};
 use crate::id::{Epoch, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
 use crate::io::{Arrival, CloseReason, LinkId};
 use crate::time::{Mono, Now, Wall};
 
 pub mod frame;
+pub mod opening;
+pub mod packed;
 pub mod pull;
 pub mod serve;
 pub mod session;
@@ -70,6 +73,10 @@ pub struct Exchange {
     announced_at: Mono,
     /// Who sent the newest entries of a feed since the last announcement: that peer knows of them.
     sent_by: BTreeMap<FeedShort, LinkId>,
+    /// The last time roots were equal, for each peer met in this run.
+    agreements: BTreeMap<NodeKey, Agreed>,
+    /// The oldest and the newest version spoken.
+    versions: (u8, u8),
     jitter: ChaCha8Rng,
     out: Vec<Out>,
 }
@@ -86,9 +93,22 @@ impl Exchange {
             announced: newest,
             announced_at: Mono::default(),
             sent_by: BTreeMap::new(),
+            agreements: BTreeMap::new(),
+            versions: (frame::VERSION_MIN, frame::VERSION),
             jitter: ChaCha8Rng::from_seed(seed),
             out: Vec::new(),
         }
+    }
+
+    /// Speaks these versions only, for a city that is updated node by node; of those known here.
+    pub fn speak_versions(&mut self, min: u8, max: u8) {
+        self.versions = (min.max(frame::VERSION_MIN), max.min(frame::VERSION));
+    }
+
+    /// The last time roots were equal with each peer met in this run.
+    #[must_use]
+    pub const fn agreements(&self) -> &BTreeMap<NodeKey, Agreed> {
+        &self.agreements
     }
 
     /// Takes what is to be done, in order.
@@ -108,9 +128,16 @@ impl Exchange {
     }
 
     /// A connection stands. The hello goes out at once if `speak`; else the peer has to show its certificate first.
-    pub fn connected(&mut self, now: Now, link: LinkId, peer: NodeKey, speak: bool, arrivals: Arrival) {
-        self.sessions.insert(link, Session { peer, since: now.wall, greeted: false, open: None });
-        if speak {
+    pub fn connected(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        (peer, dialled): (NodeKey, bool),
+        speak: bool,
+        arrivals: Arrival,
+    ) {
+        self.sessions.insert(link, Session { peer, dialled, since: now.wall, greeted: false, open: None });
+        if speak || dialled {
             self.greet(now, link, arrivals);
         }
     }
@@ -119,8 +146,8 @@ impl Exchange {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         if !std::mem::replace(&mut session.greeted, true) {
             let hello = Hello {
-                version_min: frame::VERSION,
-                version_max: frame::VERSION,
+                version_min: self.versions.0,
+                version_max: self.versions.1,
                 certificate: self.own.certificate.clone().into(),
                 epoch: self.own.epoch,
                 arrivals: arrivals.0,
@@ -145,25 +172,6 @@ impl Exchange {
         }
     }
 
-    /// The peer's hello held: its certificate was opened and is of the peer.
-    pub fn welcome(&mut self, now: Now, link: LinkId, hello: &Hello, certificate: Certificate, frontier: &Frontier) {
-        if hello.version_min > frame::VERSION || hello.version_max < frame::VERSION {
-            self.out.push(Out::Close(link, CloseReason::Version));
-            return;
-        }
-        self.greet(now, link, frontier.newest());
-        let Some(session) = self.sessions.get_mut(&link) else { return };
-        let lanes = self.own.lanes.common(&Session::lanes(&certificate));
-        let root = frontier.root(&lanes);
-        let clock_offset_ms = hello.wall.cast_signed().wrapping_sub(now.wall.0.cast_signed());
-        session.open = Some(Open::new(certificate, lanes, hello.epoch, clock_offset_ms));
-        let first = match self.cursors.get(&session.peer) {
-            Some((epoch, after)) if *epoch == hello.epoch => Frame::Resume { epoch: *epoch, after: *after },
-            _ => Frame::Compare { root },
-        };
-        self.out.push(Out::Send(link, first));
-    }
-
     /// Whether a hello was taken on this connection.
     #[must_use]
     pub fn is_open(&self, link: LinkId) -> bool {
@@ -179,8 +187,10 @@ impl Exchange {
         match frame {
             Frame::Resume { epoch, after } if epoch == self.own.epoch => {
                 open.live = true;
-                let heads = encode_heads(frontier.changed_after(Arrival(after), &open.lanes)).into();
-                self.out.push(Out::Send(link, Frame::Heads { through: Some(frontier.newest().0), heads }));
+                let changed = frontier.changed_after(Arrival(after), &open.lanes);
+                let told = changed.map(|(id, head)| ToldHead::of(id, head)).collect();
+                let news = open.tell(Some(frontier.newest().0), told);
+                self.out.push(Out::Send(link, news));
             }
             Frame::Resume { .. } => {
                 open.live = true;
@@ -193,22 +203,38 @@ impl Exchange {
                 let answer = if same { Frame::Same { through } } else { Frame::differ(frontier, &open.lanes) };
                 self.out.push(Out::Send(link, answer));
             }
-            Frame::Same { through } => self.same(now, link, through),
+            Frame::Same { through } => {
+                self.agreed(now, link, through, frontier);
+                self.told_back(link, None, frontier);
+            }
+            Frame::Sync { root, through, after } => self.synced(now, link, (&root, through, after), frontier),
+            Frame::Told { through, after, heads } => {
+                let heads = decode_packed(&heads);
+                let shown = open.shown.take().filter(|_| through.is_none());
+                let back = shown.zip(heads.as_ref().ok()).map(|(shown, heads)| ahead_of(heads, &shown, frontier, open));
+                let held = self.heads(now, link, through, heads, tips);
+                match back {
+                    Some(heads) => self.tell_back(link, heads, frontier),
+                    None => self.told_back(link, after, frontier),
+                }
+                return held;
+            }
             Frame::Differ { through, buckets } => self.differ(now, link, through, &buckets, frontier),
             Frame::Show { buckets } => {
-                let numbers = (0..BUCKETS).filter(|n| buckets.get(n / 8).is_some_and(|byte| byte >> (n % 8) & 1 == 1));
-                let heads: Vec<u8> =
-                    numbers.flat_map(|number| encode_heads(frontier.bucket(number, &open.lanes))).collect();
-                self.out.push(Out::Send(link, Frame::Heads { through: None, heads: heads.into() }));
+                let heads = marked(&buckets).flat_map(|number| frontier.bucket(number, &open.lanes));
+                let shown = open.tell(None, heads.map(|(id, head)| ToldHead::of(id, head)).collect());
+                self.out.push(Out::Send(link, shown));
             }
-            Frame::Heads { through, heads } => return self.heads(now, link, through, &heads, tips),
-            Frame::Want(wants) => self.wanted(link, &wants, frontier),
+            Frame::Heads { through, heads } => return self.heads(now, link, through, decode_heads(&heads), tips),
+            Frame::Want(wants) => self.wanted(now, link, &wants, frontier),
             Frame::Ack(held) => {
                 held.iter().for_each(|held| open.serve.acked(*held));
+                open.note_missing(now.wall);
                 return held;
             }
             Frame::Gone(Want { feed, .. }) => {
                 open.serve.refused(feed);
+                open.note_missing(now.wall);
                 self.gone(now, link, feed);
             }
             Frame::RetryAfter { ms } => open.compare_at = Some(now.mono.after_ms(u64::from(ms))),
@@ -220,18 +246,6 @@ impl Exchange {
 
     fn open_mut(&mut self, link: LinkId) -> Option<&mut Open> {
         self.sessions.get_mut(&link).and_then(|session| session.open.as_mut())
-    }
-
-    fn same(&mut self, now: Now, link: LinkId, through: u64) {
-        let next = self.next_compare(now.mono);
-        let Some(session) = self.sessions.get_mut(&link) else { return };
-        let Some(open) = session.open.as_mut() else { return };
-        open.in_sync = Some(now.wall);
-        open.calm_ms = COMPARE_CALM_MS;
-        open.compare_at = Some(next);
-        self.cursors.insert(session.peer, (open.epoch, through));
-        self.out.push(Out::Remember(session.peer, open.epoch, through));
-        self.out.push(Out::InSync(session.peer));
     }
 
     fn next_compare(&mut self, now: Mono) -> Mono {
@@ -253,11 +267,19 @@ impl Exchange {
         open.in_sync = None;
         open.through = Some(through);
         open.compare_at = Some(next);
+        open.shown = (open.version > 1).then_some(show);
         self.out.push(Out::Send(link, Frame::Show { buckets: show.to_vec().into() }));
     }
 
-    fn heads(&mut self, now: Now, link: LinkId, through: Option<u64>, heads: &[u8], tips: &impl Tips) -> Vec<Held> {
-        let Ok(heads) = decode_heads(heads) else {
+    fn heads(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        through: Option<u64>,
+        heads: Result<Vec<ToldHead>, frame::BadFrame>,
+        tips: &impl Tips,
+    ) -> Vec<Held> {
+        let Ok(heads) = heads else {
             self.out.push(Out::Close(link, CloseReason::BadFrame));
             return Vec::new();
         };
@@ -277,6 +299,7 @@ impl Exchange {
     /// Asks for what is wanted and not asked of anybody yet.
     fn ask(&mut self, now: Now, link: LinkId) {
         let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else { return };
+        open.note_missing(now.wall);
         let claims = &mut self.claims;
         let wants = open.pull.ask(now.mono, |feed| *claims.entry(feed).or_insert(link) == link);
         if !wants.is_empty() {
@@ -288,13 +311,14 @@ impl Exchange {
     fn settle(&mut self, now: Now, link: LinkId) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         let Some(open) = session.open.as_mut().filter(|open| open.pull.is_empty()) else { return };
+        open.note_missing(now.wall);
         if let Some(through) = open.through.take() {
             self.cursors.insert(session.peer, (open.epoch, through));
             open.compare_when_calm(now.mono);
         }
     }
 
-    fn wanted(&mut self, link: LinkId, wants: &[Want], frontier: &Frontier) {
+    fn wanted(&mut self, now: Now, link: LinkId, wants: &[Want], frontier: &Frontier) {
         let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else { return };
         for want in wants {
             let held = frontier
@@ -308,6 +332,14 @@ impl Exchange {
                 self.out.push(Out::Close(link, CloseReason::Flood));
                 return;
             }
+        }
+        open.note_missing(now.wall);
+    }
+
+    /// A feed that a peer sends is kept apart here, so roots stay different.
+    pub fn set_aside(&mut self, link: LinkId, feed: FeedShort) {
+        if let Some(open) = self.open_mut(link).filter(|open| open.set_aside.len() < SET_ASIDE_MAX) {
+            open.set_aside.insert(feed);
         }
     }
 
@@ -403,18 +435,18 @@ impl Exchange {
         let sent_by = std::mem::take(&mut self.sent_by);
         let news = frontier.changed_after(self.announced, &Lanes::All).map(|(feed, head)| {
             let sender = sent_by.get(&feed.short()).copied();
-            (head.header.lane, sender, encode_heads(std::iter::once((feed, head))))
+            (head.header.lane, sender, ToldHead::of(feed, head))
         });
-        let news: Vec<(Lane, Option<LinkId>, Vec<u8>)> = news.collect();
+        let news: Vec<(Lane, Option<LinkId>, ToldHead)> = news.collect();
         let through = Some(frontier.newest().0);
         self.announced = frontier.newest();
         self.announced_at = now.mono;
         for (link, session) in &self.sessions {
             let Some(open) = session.open.as_ref().filter(|open| open.live) else { continue };
             let news = news.iter().filter(|(lane, sender, _)| open.lanes.contains(*lane) && *sender != Some(*link));
-            let heads: Vec<u8> = news.flat_map(|(_, _, head)| head).copied().collect();
+            let heads: Vec<ToldHead> = news.map(|(_, _, head)| *head).collect();
             if !heads.is_empty() {
-                self.out.push(Out::Send(*link, Frame::Heads { through, heads: heads.into() }));
+                self.out.push(Out::Send(*link, open.tell(through, heads)));
             }
         }
     }
@@ -448,7 +480,9 @@ impl Exchange {
                     root
                 }
             };
-            self.out.push(Out::Send(*link, Frame::Compare { root }));
+            let compare =
+                if open.version == 1 { Frame::Compare { root } } else { open.sync(root, frontier.newest(), None) };
+            self.out.push(Out::Send(*link, compare));
         }
     }
 
@@ -491,3 +525,7 @@ impl Exchange {
         open.in_sync.filter(|_| open.pull.is_empty())
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::cast_possible_truncation, clippy::panic, reason = "made-up data; a test fails by panicking")]
+mod tests;

@@ -66,13 +66,17 @@ impl Lanes {
 pub struct Frontier {
     heads: BTreeMap<FeedId, Head>,
     by_arrival: BTreeMap<Arrival, FeedId>,
+    entries: BTreeMap<Lane, u64>,
 }
 
 impl Frontier {
     /// Sets a feed's head. A later call for the same feed replaces it.
     pub fn set(&mut self, head: Head) {
         let id = head.header.id();
+        let entries = self.entries.entry(head.header.lane).or_default();
+        *entries = entries.saturating_add(head.seq.0);
         if let Some(before) = self.heads.insert(id, head) {
+            *entries = entries.saturating_sub(before.seq.0);
             self.by_arrival.remove(&before.arrival);
         }
         self.by_arrival.insert(head.arrival, id);
@@ -107,6 +111,15 @@ impl Frontier {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.heads.is_empty()
+    }
+
+    /// Entries held in these lanes.
+    #[must_use]
+    pub fn entries_in(&self, lanes: &Lanes) -> u64 {
+        match lanes {
+            Lanes::All => self.entries.iter().filter(|(lane, _)| **lane != Lane::PRIVATE).map(|(_, count)| count).sum(),
+            Lanes::Of(lanes) => lanes.iter().filter_map(|lane| self.entries.get(lane)).sum(),
+        }
     }
 
     /// The newest arrival of any feed.

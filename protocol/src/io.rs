@@ -1,7 +1,9 @@
 //! The contract between the core and whoever runs it: one input, then drain the outputs.
 
+use crate::certificate::CertificateError;
 use crate::command::{Command, Refusal, Reply};
 use crate::id::{Barcode, EntryId, FeedId, NodeKey, Person, SeqNo};
+use crate::merge::MergeRefusal;
 use crate::time::{Mono, Stamp};
 use crate::tube::DocumentFact;
 
@@ -68,13 +70,47 @@ pub enum Input {
         /// What.
         command: Box<Command>,
     },
-    /// A chunk came by another way than a connection: from a bundle, or found in the journal. Raw bytes, like a frame's.
+    /// Something came by another way than a connection: from a bundle, or found in the journal.
     Import {
-        /// As it travels.
-        chunk: Vec<u8>,
+        /// Answered with [`Output::Imported`], if somebody waits for the outcome.
+        request: Option<RequestId>,
+        /// Raw bytes, like a frame's.
+        carried: Carried,
     },
     /// The deadline of [`crate::replica::Replica::next_deadline`] has come.
     DeadlineReached,
+}
+
+/// What bundles carry, as it travels; nothing of it was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carried {
+    /// A certificate, or something that says it is.
+    Certificate(Vec<u8>),
+    /// A chunk of somebody's feed.
+    Chunk(Vec<u8>),
+}
+
+/// What came of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// It is held now: a chunk is on disk.
+    Taken,
+    /// It was held already.
+    Known,
+}
+
+/// Why something carried was not taken. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ImportRefusal {
+    /// The chunk did not become part of the log.
+    #[error(transparent)]
+    Chunk(#[from] MergeRefusal),
+    /// The certificate is not of our root.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// Our disk is at fault.
+    #[error(transparent)]
+    Disk(#[from] PersistError),
 }
 
 /// Everything a node does, in the order it must be done.
@@ -151,6 +187,13 @@ pub enum Output {
         request: RequestId,
         /// What came of it.
         result: Result<Reply, Refusal>,
+    },
+    /// What came of an import: held durably, or refused.
+    Imported {
+        /// The import.
+        request: RequestId,
+        /// What came of it.
+        result: Result<Imported, ImportRefusal>,
     },
     /// Worth a line in the log and a counter.
     Notice(Notice),
@@ -283,6 +326,8 @@ pub enum DeadlineReason {
     Stall,
     /// Show that the status lists are alive.
     StatusSign,
+    /// Tell that a registration is held nowhere else yet.
+    Acknowledge,
 }
 
 /// Something worth knowing that is not an answer.
@@ -293,7 +338,7 @@ pub enum Notice {
         /// Who sent it.
         peer: NodeKey,
         /// Why.
-        reason: crate::merge::MergeRefusal,
+        reason: MergeRefusal,
     },
     /// A feed has two histories; what we hold stays, the other branch is refused.
     Fork {

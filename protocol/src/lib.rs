@@ -11,6 +11,7 @@
 
 pub mod answer;
 pub mod append;
+pub mod bundle;
 pub mod cbor;
 pub mod certificate;
 pub mod chunk;

@@ -97,3 +97,12 @@ pub const ISSUE_MANY_MAX: usize = 4 * GROUP_ENTRIES_MAX;
 
 /// Commands that may wait for the store at a time.
 pub const COMMANDS_MAX: usize = 1_024;
+
+/// Bytes of a bundle's manifest: 32,768 feeds in it and as many heads of its maker.
+pub const BUNDLE_MANIFEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of every other record of a bundle.
+pub const BUNDLE_RECORD_BYTES_MAX: usize = CHUNK_BYTES_MAX;
+
+/// Bytes of a damaged bundle hashed in vain before no more of it is tried: a thousand damaged chunks of full size.
+pub const BUNDLE_VAIN_BYTES_MAX: usize = 1024 * CHUNK_BYTES_MAX;

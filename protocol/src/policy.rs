@@ -138,6 +138,8 @@ policy! {
     15 acknowledge: Acknowledge = Acknowledge::Local;
     /// Milliseconds between two custody receipts of the authority for one cell (N4). Source: guess.
     16 receipt_interval_ms: u64 = 5_000;
+    /// Milliseconds a verdict waits for a neighbour's disk, if it must, before it is amber. Source: a verdict under a second.
+    17 neighbour_wait_ms: u64 = 700;
 }
 
 impl Policy {

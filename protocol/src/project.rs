@@ -179,7 +179,8 @@ impl Fold<'_, '_> {
         projected: &mut Projected,
     ) -> Result<Placed, ViewError> {
         tail.record.arrival = self.arrival;
-        let mut tally = Tally::default();
+        let last = new.last().map_or(tail.record.height, |entry| entry.seq);
+        let mut tally = Tally::new(standing::any(batch, tail.feed, tail.record.height.next(), last)?);
         for slice in new.chunks(SLICE_ENTRIES) {
             // A fact may speak of an entry of its own slice, so pages come first.
             for entry in slice {
@@ -243,7 +244,7 @@ impl Fold<'_, '_> {
         let window_ms = self.rules.window_ms;
         match fact {
             Fact::Registered(fact) => {
-                let standing = standing::standing(batch, id)?;
+                let standing = if tally.judged { standing::standing(batch, id)? } else { people::Standing::Counts };
                 let registration = Registration::new(id, writer, entry.stamp, fact, standing);
                 registration.write(batch);
                 let counts = tally.of(batch, writer)?;
@@ -252,7 +253,10 @@ impl Fold<'_, '_> {
                 tally.hour(writer, entry.stamp);
                 flags::duplicates::add(batch, &registration, window_ms)
             }
-            Fact::Voided(fact) => standing::voided(batch, tally, fact.registration, window_ms),
+            Fact::Voided(fact) => {
+                tally.judged = true;
+                standing::voided(batch, tally, fact.registration, window_ms)
+            }
             Fact::Opened(fact) => {
                 tally.of(batch, writer)?.opened += 1;
                 tubes::touched(batch, Aspect::Opened, &fact.tube, writer, place)
@@ -301,6 +305,7 @@ impl Fold<'_, '_> {
         review: &Reviewed,
     ) -> Result<(), ViewError> {
         let Subject::Tube(tube) = &review.subject else { return Ok(()) };
+        tally.judged = true;
         let seen = review.seen.as_deref().unwrap_or_default();
         match review.register.as_str() {
             "open" => tubes::reviewed(batch, Aspect::Opened, tube, id, seen),

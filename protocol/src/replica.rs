@@ -39,12 +39,14 @@ use crate::receipting::Receipting;
 use crate::roster::Standing;
 use crate::time::{MS_PER_S, Mono, Now};
 
+mod acknowledge;
 mod commands;
 mod durable;
+mod import;
 mod registry;
 mod status;
 
-pub use status::{ListAge, PeerStatus, Status};
+pub use status::{LastAgreed, ListAge, Missing, PeerStatus, Status};
 
 /// Signs of life of the status lists inside the time after which they count as stale. Source: guess; three may be lost.
 const SIGNS_BEFORE_STALE: u64 = 4;
@@ -173,6 +175,7 @@ pub struct Replica {
     writing: BTreeMap<RequestId, durable::Writing>,
     loading: BTreeMap<RequestId, Question>,
     commands: BTreeMap<RequestId, commands::Pending>,
+    acknowledging: acknowledge::Acknowledging,
     waiting_for_index: Vec<LinkId>,
     indexed: Arrival,
     sign_at: Option<Mono>,
@@ -231,6 +234,7 @@ impl Replica {
             writing: BTreeMap::new(),
             loading: BTreeMap::new(),
             commands: BTreeMap::new(),
+            acknowledging: acknowledge::Acknowledging::default(),
             waiting_for_index: Vec::new(),
             indexed: held.indexed,
             sign_at: Some(Mono::default()),
@@ -265,11 +269,17 @@ impl Replica {
             Input::Indexed { through } => self.index_reached(through),
             Input::Loaded { request, answer } => self.loaded(now, request, answer),
             Input::Command { request, command } => self.command(now, request, *command),
-            Input::Import { chunk } => self.import(now, chunk),
+            Input::Import { request, carried } => self.import(now, request, carried),
             Input::DeadlineReached => self.deadline(now),
         }
+        self.acknowledge_waiting(now);
         self.write_groups();
         self.carry_out();
+    }
+
+    /// Speaks these versions of the protocol only, of those known here: for a city that is updated node by node.
+    pub fn speak_versions(&mut self, min: u8, max: u8) {
+        self.exchange.speak_versions(min, max);
     }
 
     /// The next effect, in the order they must be carried out.
@@ -285,6 +295,7 @@ impl Replica {
             (self.exchange.compare_at(), DeadlineReason::Compare),
             (self.exchange.stalls_at(), DeadlineReason::Stall),
             (self.receipting.as_ref().and_then(Receipting::due), DeadlineReason::Receipt),
+            (self.acknowledging.due(), DeadlineReason::Acknowledge),
             (self.sign_at.filter(|_| self.issuer.is_some()), DeadlineReason::StatusSign),
         ];
         due.into_iter().filter_map(|(at, reason)| at.map(|at| (at, reason))).min()
@@ -322,7 +333,7 @@ impl Replica {
             return;
         }
         let known = self.control.roster.certificate(&peer).is_some();
-        self.exchange.connected(now, link, peer, dialled || known, self.tips.durable.newest());
+        self.exchange.connected(now, link, (peer, dialled), known, self.tips.durable.newest());
     }
 
     fn frame(&mut self, now: Now, link: LinkId, bytes: &[u8]) {
@@ -371,24 +382,20 @@ impl Replica {
             return;
         };
         match SealedChunk::parse(bytes) {
-            Ok(sealed) => self.merge(now, Some(link), peer, sealed),
+            // The peer was told what came of it.
+            Ok(sealed) => drop(self.merge(now, Some(link), peer, sealed)),
             Err(_) => self.outputs.push_back(Output::Close { link, reason: CloseReason::BadChunk }),
         }
     }
 
-    fn import(&mut self, now: Now, bytes: Vec<u8>) {
-        let peer = self.own.node;
-        match SealedChunk::parse(bytes) {
-            Ok(sealed) => self.merge(now, None, peer, sealed),
-            Err(error) => {
-                let reason = MergeRefusal::Chunk(error);
-                self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
-            }
-        }
-    }
-
-    /// A chunk of somebody's feed, from a peer or from a bundle.
-    fn merge(&mut self, now: Now, link: Option<LinkId>, peer: NodeKey, sealed: SealedChunk) {
+    /// A chunk of somebody's feed, from a peer or from a bundle: on its way to the disk, or why not.
+    fn merge(
+        &mut self,
+        now: Now,
+        link: Option<LinkId>,
+        peer: NodeKey,
+        sealed: SealedChunk,
+    ) -> Result<(), MergeRefusal> {
         let (header, last) = (*sealed.header(), sealed.last());
         let id = header.id();
         let range = Want { feed: id.short(), from: sealed.first(), to: last };
@@ -405,19 +412,25 @@ impl Replica {
                 }
                 self.tips.ahead.insert(id, (chunk.checkpoint.seq, chunk.checkpoint.head));
                 self.persist(chunk, sealed, link);
+                Ok(())
             }
             Err(MergeRefusal::Known) => {
                 if let Some(link) = link {
                     self.known(now, link, id, header.lane, last);
                 }
+                Err(MergeRefusal::Known)
             }
             Err(MergeRefusal::UnknownWriter) if self.parked.hold(link, peer, sealed) => {
                 if let Some(link) = link {
                     self.exchange.refused(now, link, range);
                 }
+                Err(MergeRefusal::UnknownWriter)
             }
             Err(reason) => {
                 self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
+                if let (Some(link), MergeRefusal::Fork { .. } | MergeRefusal::Withdrawn) = (link, reason) {
+                    self.exchange.set_aside(link, id.short());
+                }
                 if let MergeRefusal::Fork { at } = reason {
                     self.outputs.push_back(Output::Notice(Notice::Fork { feed: id, seq: at }));
                 }
@@ -427,6 +440,7 @@ impl Replica {
                 if let Some(link) = link {
                     self.exchange.refused(now, link, range);
                 }
+                Err(reason)
             }
         }
     }
@@ -443,7 +457,8 @@ impl Replica {
 
     fn unpark(&mut self, now: Now, writer: NodeKey) {
         for (link, peer, sealed) in self.parked.release(&writer) {
-            self.merge(now, link, peer, sealed);
+            // Whoever sent it was told that it waits, and is told again if it is refused.
+            let _ = self.merge(now, link, peer, sealed);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The city: who takes part, with which keys and certificates, and who dials whom.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ed25519_dalek::SigningKey;
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::cose::Algorithm;
@@ -63,6 +65,8 @@ pub struct City {
     pub issuer: SigningKey,
     /// What every enrolment carried.
     pub signed: Signed,
+    /// Who dials or is dialled by whom.
+    acquaintances: Vec<BTreeSet<NodeId>>,
 }
 
 fn key(seed: u64, label: &str, number: usize) -> SigningKey {
@@ -84,16 +88,35 @@ impl City {
             let lane = Lane(u16::try_from((number - 1) % cells + 1).unwrap_or(1));
             citizens.push(citizen(&root, seed, ("site", number), Role::Site, lane));
         }
-        let dials: Vec<Vec<NodeId>> =
-            (0..citizens.len()).map(|at| dials(&citizens, NodeId(at), scenario.city.neighbours)).collect();
+        let mut cells: BTreeMap<Lane, Vec<NodeId>> = BTreeMap::new();
+        for (at, citizen) in citizens.iter().enumerate().filter(|(_, citizen)| citizen.role == Role::Site) {
+            cells.entry(citizen.lane).or_default().push(NodeId(at));
+        }
+        let dials: Vec<Vec<NodeId>> = citizens
+            .iter()
+            .enumerate()
+            .map(|(at, citizen)| dials(citizen, NodeId(at), &cells, scenario.city.neighbours))
+            .collect();
         citizens.iter_mut().zip(dials).for_each(|(citizen, dials)| citizen.dials = dials);
+        let without_line = |citizen: &Citizen| scenario.city.without_line.contains(&citizen.lane.0);
+        for citizen in citizens.iter_mut().filter(|citizen| citizen.role == Role::Site && without_line(citizen)) {
+            citizen.dials.retain(|peer| *peer != AUTHORITY);
+        }
+        let mut acquaintances = vec![BTreeSet::new(); citizens.len()];
+        for (id, citizen) in citizens.iter().enumerate() {
+            for peer in &citizen.dials {
+                for (one, other) in [(id, *peer), (peer.0, NodeId(id))] {
+                    acquaintances.get_mut(one).into_iter().for_each(|of: &mut BTreeSet<NodeId>| of.extend([other]));
+                }
+            }
+        }
         let trust = TrustList::new(1, vec![IssuerKey::new(issuer.verifying_key())]);
         let signed = Signed {
             certificates: citizens.first().map(|authority| authority.certificate.clone()).into_iter().collect(),
             trust: trust.sign(&root, Algorithm::EdDsa).unwrap_or_default(),
             policy: Policy { version: 1, ..Policy::default() }.sign(&root, Algorithm::EdDsa).unwrap_or_default(),
         };
-        Self { citizens, root, issuer, signed }
+        Self { citizens, root, issuer, signed, acquaintances }
     }
 
     /// Everybody's places.
@@ -110,6 +133,12 @@ impl City {
     #[must_use]
     pub fn citizen(&self, id: NodeId) -> Option<&Citizen> {
         self.citizens.get(id.0)
+    }
+
+    /// Those that a node is ever connected with, in order.
+    #[must_use]
+    pub fn acquaintances(&self, id: NodeId) -> Vec<NodeId> {
+        self.acquaintances.get(id.0).into_iter().flatten().copied().collect()
     }
 
     /// What a node is called.
@@ -145,14 +174,15 @@ fn citizen(root: &SigningKey, seed: u64, (label, number): (&str, usize), role: R
 }
 
 /// Everybody dials the authority, and a site the next ones of its cell, as mDNS would show them.
-fn dials(citizens: &[Citizen], id: NodeId, neighbours: usize) -> Vec<NodeId> {
-    let Some(own) = citizens.get(id.0).filter(|_| id != AUTHORITY) else { return Vec::new() };
+fn dials(own: &Citizen, id: NodeId, cells: &BTreeMap<Lane, Vec<NodeId>>, neighbours: usize) -> Vec<NodeId> {
+    if id == AUTHORITY {
+        return Vec::new();
+    }
     let mut dials = vec![AUTHORITY];
-    if own.role == Role::Site {
-        let of_cell = |citizen: &Citizen| citizen.role == Role::Site && citizen.lane == own.lane;
-        let cell: Vec<NodeId> =
-            citizens.iter().enumerate().filter(|(_, citizen)| of_cell(citizen)).map(|(at, _)| NodeId(at)).collect();
-        let place = cell.iter().position(|other| *other == id).unwrap_or(0);
+    if own.role == Role::Site
+        && let Some(cell) = cells.get(&own.lane)
+    {
+        let place = cell.binary_search(&id).unwrap_or(0);
         let next = cell.iter().cycle().skip(place + 1).take(neighbours.min(cell.len().saturating_sub(1)));
         dials.extend(next);
     }

@@ -7,6 +7,14 @@ use crate::queue::At;
 /// 9 April 2022, 07:30 in Shanghai: the simulated day begins. Milliseconds since 1970 UTC.
 pub const DAY_BEGINS: Wall = Wall(1_649_460_600_000);
 
+/// How far off a clock is that shows another year. Milliseconds.
+#[must_use]
+pub fn years_off_ms(year: u16) -> i64 {
+    const DAYS_OF_FOUR_YEARS: i64 = 1_461;
+    let years = i64::from(year) - 2022;
+    years * DAYS_OF_FOUR_YEARS * 86_400_000 / 4
+}
+
 /// One machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Clock {
@@ -34,6 +42,12 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_of_another_year_shows_that_year() {
+        let shown = Clock { offset_ms: years_off_ms(2018), ..Clock::default() }.wall(At(0));
+        assert!(shown < Wall(1_546_300_800_000) && shown > Wall(1_514_764_800_000), "{shown:?}");
+    }
 
     #[test]
     fn clocks_drift_jump_and_stop() {

@@ -3,11 +3,11 @@
 //! What was answered is never lost. A sync that a power cut interrupts keeps any part of its group, from the
 //! front; the index falls back to any state since its last checkpoint.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::fact::Role;
-use swabmesh_protocol::id::{FeedId, NodeKey, SeqNo};
+use swabmesh_protocol::id::{FeedHeader, FeedId, FeedShort, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::io::{Arrival, RequestId};
 use swabmesh_protocol::project::{self, Placed, Projected, Rules};
 use swabmesh_protocol::replica::Identity;
@@ -19,11 +19,16 @@ use crate::chance::Chance;
 /// Keys of one batch of the index. Source: design §6.
 const BATCH_KEYS_MAX: usize = 64;
 
+/// A feed and its last entry on a disk.
+type Height = (FeedHeader, SeqNo);
+
 /// A frame of the journal.
 #[derive(Debug, Clone)]
 struct Stored {
     arrival: Arrival,
     own: bool,
+    /// Of a chunk: its feed and last number.
+    last: Option<(FeedId, SeqNo)>,
     bytes: Vec<u8>,
 }
 
@@ -36,6 +41,17 @@ pub struct Pending {
     pub own: bool,
     /// The frame.
     pub bytes: Vec<u8>,
+}
+
+/// What a sync came to for one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// What it goes to, if anybody waits for it.
+    pub request: Option<RequestId>,
+    /// Its place in the arrival order; `None` if it found no room.
+    pub arrival: Option<Arrival>,
+    /// Of a chunk that found room: its feed, who writes that, and up to where this disk holds it now.
+    pub feed: Option<(FeedId, NodeKey, SeqNo)>,
 }
 
 /// What one batch of the index came to.
@@ -61,7 +77,7 @@ pub struct Disk {
     indexed: Arrival,
     released: Arrival,
     /// Last entry of each feed that is on this disk without a gap below.
-    heights: BTreeMap<FeedId, SeqNo>,
+    heights: BTreeMap<FeedId, Height>,
     /// Nearly no room: some frames find none.
     pub full: bool,
 }
@@ -81,27 +97,32 @@ impl Disk {
     }
 
     /// The sync is done: what is answered to whom.
-    pub fn synced(&mut self, chance: &mut Chance) -> Vec<(RequestId, Option<Arrival>)> {
+    pub fn synced(&mut self, chance: &mut Chance) -> Vec<Answered> {
         let mut answers = Vec::new();
         for pending in std::mem::take(&mut self.syncing) {
             let request = pending.request;
             let fits = !self.full || chance.happens(500);
-            let arrival = fits.then(|| self.store(pending));
-            answers.extend(request.map(|request| (request, arrival)));
+            let stored = fits.then(|| self.store(pending));
+            let (arrival, feed) = stored.map_or((None, None), |(arrival, feed)| (Some(arrival), feed));
+            answers.push(Answered { request, arrival, feed });
         }
         answers
     }
 
-    fn store(&mut self, pending: Pending) -> Arrival {
+    fn store(&mut self, pending: Pending) -> (Arrival, Option<(FeedId, NodeKey, SeqNo)>) {
         self.last = Arrival(self.last.0 + 1);
+        let (mut feed, mut last) = (None, None);
         if let Ok(chunk) = SealedChunk::parse(pending.bytes.clone()) {
-            let height = self.heights.entry(chunk.header().id()).or_default();
+            let id = chunk.header().id();
+            let (_, height) = self.heights.entry(id).or_insert((*chunk.header(), SeqNo(0)));
             if chunk.first() <= height.next() {
                 *height = (*height).max(chunk.last());
             }
+            feed = Some((id, chunk.header().writer, *height));
+            last = Some((id, chunk.last()));
         }
-        self.journal.push_back(Stored { arrival: self.last, own: pending.own, bytes: pending.bytes });
-        self.last
+        self.journal.push_back(Stored { arrival: self.last, own: pending.own, last, bytes: pending.bytes });
+        (self.last, feed)
     }
 
     /// The power is cut.
@@ -204,9 +225,23 @@ impl Disk {
 
     /// Own chunks of the journal up to an arrival: feed and last number.
     pub fn own_chunks(&self, through: Arrival) -> impl Iterator<Item = (FeedId, SeqNo)> {
-        let own = self.journal.iter().filter(move |stored| stored.own && stored.arrival <= through);
-        own.filter_map(|stored| SealedChunk::parse(stored.bytes.clone()).ok())
-            .map(|chunk| (chunk.header().id(), chunk.last()))
+        let own = self.journal.iter().take_while(move |stored| stored.arrival <= through).filter(|stored| stored.own);
+        own.filter_map(|stored| stored.last)
+    }
+
+    /// What a copy of this disk holds that somebody made now: what was synced, nothing under way.
+    #[must_use]
+    pub fn image(&self) -> Self {
+        Self {
+            journal: self.journal.clone(),
+            last: self.last,
+            tables: self.tables.clone(),
+            undo: self.undo.clone(),
+            indexed: self.indexed,
+            released: self.released,
+            heights: self.heights.clone(),
+            ..Self::default()
+        }
     }
 
     /// The tables.
@@ -223,12 +258,31 @@ impl Disk {
     /// The last entry of a feed that is on this disk without a gap below.
     #[must_use]
     pub fn height(&self, feed: &FeedId) -> SeqNo {
-        self.heights.get(feed).copied().unwrap_or_default()
+        self.heights.get(feed).map(|(_, seq)| *seq).unwrap_or_default()
     }
 
-    /// The last entries of all feeds.
-    pub fn heights(&self) -> impl Iterator<Item = (&FeedId, &SeqNo)> {
-        self.heights.iter()
+    /// The last entry of the feeds of a short name.
+    pub fn named(&self, short: FeedShort) -> impl Iterator<Item = (FeedId, SeqNo)> {
+        let (mut from, mut to) = ([0; 16], [0xff; 16]);
+        from.iter_mut().zip(short.0).for_each(|(to, from)| *to = from);
+        to.iter_mut().zip(short.0).for_each(|(to, from)| *to = from);
+        self.heights.range(FeedId(from)..=FeedId(to)).map(|(feed, (_, seq))| (*feed, *seq))
+    }
+
+    /// Each feed, its lane, and its last entry.
+    pub fn heights(&self) -> impl Iterator<Item = (FeedId, Lane, SeqNo)> {
+        self.heights.iter().map(|(feed, (header, seq))| (*feed, header.lane, *seq))
+    }
+
+    /// Each feed and its header.
+    pub fn headers(&self) -> impl Iterator<Item = (FeedId, &FeedHeader)> {
+        self.heights.iter().map(|(feed, (header, _))| (*feed, header))
+    }
+
+    /// The feeds of some writers, and their last entries.
+    pub fn feeds_of<'a>(&'a self, writers: &'a BTreeSet<NodeKey>) -> impl Iterator<Item = (FeedId, SeqNo)> + 'a {
+        let of_writers = self.heights.iter().filter(|(_, (header, _))| writers.contains(&header.writer));
+        of_writers.map(|(feed, (_, seq))| (*feed, *seq))
     }
 }
 
@@ -246,13 +300,14 @@ mod tests {
             let (mut disk, mut chance) = (Disk::default(), Chance::new(seed, "test"));
             assert!(disk.persist(pending(1)) && disk.start_sync());
             assert!(!disk.persist(pending(2)), "it gathers while the first is synced");
-            assert_eq!(disk.synced(&mut chance), [(RequestId(1), Some(Arrival(1)))]);
+            let answered = Answered { request: Some(RequestId(1)), arrival: Some(Arrival(1)), feed: None };
+            assert_eq!(disk.synced(&mut chance), [answered]);
             assert!(disk.start_sync());
             disk.persist(pending(3));
             disk.power_cut(&mut chance);
             disk.frames().count()
         });
-        let outcomes: std::collections::BTreeSet<usize> = outcomes.collect();
+        let outcomes: BTreeSet<usize> = outcomes.collect();
         assert_eq!(outcomes, [1, 2].into(), "the second may have made it, the third never began");
     }
 }

@@ -7,12 +7,15 @@
 //! A run has two phases. *Safety*: anything may break, and nothing wrong may become visible. *Liveness*: everything
 //! is healed, and the city must agree within a bound of virtual time.
 
+pub mod adversary;
 pub mod chance;
 pub mod checks;
 pub mod city;
 pub mod clock;
+mod courier;
 pub mod disk;
 mod faults;
+pub mod history;
 pub mod network;
 pub mod node;
 pub mod queue;

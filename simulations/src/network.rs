@@ -10,9 +10,10 @@ use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::io::LinkId;
 
 use crate::chance::Chance;
-use crate::city::{City, NodeId};
+use crate::city::{AUTHORITY, City, NodeId};
 use crate::queue::At;
 use crate::scenario::{Links, Profile};
+use crate::trace::frame_name;
 
 /// A node that cannot reach another hears of it after so long. Milliseconds. Source: guess; a TCP connect gives up.
 const CONNECT_TIMEOUT_MS: u64 = 5_000;
@@ -70,11 +71,41 @@ pub enum Later {
     Connected(LinkId, NodeId),
 }
 
+/// What frames are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Entries of the log.
+    Chunks,
+    /// Who has what new, who wants what, and that it is durable.
+    Hints,
+    /// First contact, and the proof that both hold the same.
+    Comparisons,
+}
+
+/// What a line does to frames that no honest TCP lets happen: a broken relay, a broken memory. Per thousand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Garble {
+    /// A bit is flipped.
+    pub corrupt: u32,
+    /// It arrives twice.
+    pub duplicate: u32,
+    /// The next one overtakes it.
+    pub reorder: u32,
+}
+
 /// Counts for the report.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Traffic {
     /// Bytes handed to connections, overhead of framing and encryption included.
     pub bytes: u64,
+    /// Of those, on links to the authority, in the order of [`Kind`].
+    pub uplink: [u64; 3],
+    /// Of those, between neighbours, in the order of [`Kind`].
+    pub neighbours: [u64; 3],
+    /// Bytes that couriers carried.
+    pub carried: u64,
+    /// Connections that ended at one end or the other.
+    pub broken_links: u64,
     /// Most bytes ever under way on one connection one way.
     pub under_way_max: usize,
 }
@@ -90,9 +121,26 @@ pub struct Network {
     cuts: BTreeMap<(NodeId, NodeId), (u32, u64)>,
     cuts_made: u64,
     redial_ms: BTreeMap<(NodeId, NodeId), u64>,
+    garbles: BTreeMap<(NodeId, NodeId), Garble>,
+    garbled: bool,
+    /// Frames that the next one of the same way overtakes.
+    overtaken: BTreeMap<(NodeId, NodeId), Vec<Vec<u8>>>,
     /// For the report.
     pub traffic: Traffic,
     chance: Chance,
+}
+
+impl Traffic {
+    fn count(&mut self, frame: &[u8], size: u64, uplink: bool) {
+        let kind = match frame_name(frame) {
+            "chunk" => Kind::Chunks,
+            "heads" | "told" | "want" | "ack" | "gone" => Kind::Hints,
+            _ => Kind::Comparisons,
+        };
+        self.bytes += size;
+        let of = if uplink { &mut self.uplink } else { &mut self.neighbours };
+        of.iter_mut().skip(kind as usize).take(1).for_each(|bytes| *bytes += size);
+    }
 }
 
 impl Network {
@@ -107,6 +155,9 @@ impl Network {
             cuts: BTreeMap::new(),
             cuts_made: 0,
             redial_ms: BTreeMap::new(),
+            garbles: BTreeMap::new(),
+            garbled: false,
+            overtaken: BTreeMap::new(),
             traffic: Traffic::default(),
             chance: Chance::new(seed, "network"),
         }
@@ -146,9 +197,14 @@ impl Network {
         links.copied().filter(|link| self.peer(*link, node).is_some()).collect()
     }
 
-    /// A node sends a frame. Returns when it arrives, unless the sender's end is down.
-    pub fn send(&mut self, at: At, link: LinkId, from: NodeId, bytes: Vec<u8>) -> Option<(At, Later)> {
-        let to = self.peer(link, from)?;
+    /// A node sends a frame. Returns what arrives and when: nothing if the sender's end is down.
+    pub fn send(&mut self, at: At, link: LinkId, from: NodeId, bytes: Vec<u8>) -> Vec<(At, Later)> {
+        let Some(to) = self.peer(link, from) else { return Vec::new() };
+        let frames = self.garbled(from, to, bytes);
+        frames.into_iter().filter_map(|bytes| self.put(at, link, from, to, bytes)).collect()
+    }
+
+    fn put(&mut self, at: At, link: LinkId, from: NodeId, to: NodeId, bytes: Vec<u8>) -> Option<(At, Later)> {
         let profile = self.connections.get(&link)?.profile;
         let latency_ms = self.latency(profile);
         let connection = self.connections.get_mut(&link)?;
@@ -156,11 +212,48 @@ impl Network {
         let way = connection.ways.get_mut(end)?;
         let size = bytes.len() + FRAME_OVERHEAD_BYTES;
         way.under_way += size;
-        self.traffic.bytes += size as u64;
+        self.traffic.count(&bytes, size as u64, from == AUTHORITY || to == AUTHORITY);
         self.traffic.under_way_max = self.traffic.under_way_max.max(way.under_way);
         way.busy_until = way.busy_until.max(at).after_ms(size as u64 / profile.bytes_per_ms.max(1));
         way.arrives_last = way.arrives_last.max(way.busy_until.after_ms(latency_ms));
         Some((way.arrives_last, Later::Deliver(link, to, bytes)))
+    }
+
+    /// What a pair's line makes of a frame: mostly the frame.
+    fn garbled(&mut self, from: NodeId, to: NodeId, mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        let Some(garble) = self.garbles.get(&(from, to)).copied() else { return vec![bytes] };
+        if self.chance.happens(garble.corrupt)
+            && let Some(at) = self.chance.index(bytes.len())
+        {
+            let flip = u8::try_from(1 << self.chance.below(8)).unwrap_or(1);
+            bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= flip);
+        }
+        let again = self.chance.happens(garble.duplicate).then(|| bytes.clone());
+        let mut frames = vec![bytes];
+        frames.extend(again);
+        if self.chance.happens(garble.reorder) {
+            // Held back until the next frame of this way has gone ahead of it.
+            let before = self.overtaken.insert((from, to), frames);
+            return before.unwrap_or_default();
+        }
+        frames.extend(self.overtaken.remove(&(from, to)).unwrap_or_default());
+        frames
+    }
+
+    /// Whether any line has changed frames.
+    #[must_use]
+    pub const fn is_garbled(&self) -> bool {
+        self.garbled
+    }
+
+    /// What a pair's line does to frames from now on; `None`: nothing.
+    pub fn garble(&mut self, from: NodeId, to: NodeId, garble: Option<Garble>) {
+        self.overtaken.remove(&(from, to));
+        self.garbled = true;
+        match garble {
+            Some(garble) => self.garbles.insert((from, to), garble),
+            None => self.garbles.remove(&(from, to)),
+        };
     }
 
     /// A frame reaches its end. Returns it if it can be handed over now.
@@ -220,6 +313,8 @@ impl Network {
 
     /// Ends every cut.
     pub fn heal_all(&mut self, at: At) -> Vec<(At, Later)> {
+        self.garbles.clear();
+        self.overtaken.clear();
         let cuts: Vec<(NodeId, NodeId)> = self.cuts.keys().copied().collect();
         let mut later = Vec::new();
         for (from, to) in cuts {
@@ -257,6 +352,7 @@ impl Network {
             if let Some(up) = connection.up.get_mut(end) {
                 *up = false;
             }
+            self.traffic.broken_links += 1;
             if connection.up == [false; 2] {
                 self.connections.remove(&link);
                 [node, peer].iter().for_each(|end| {

@@ -16,6 +16,9 @@ use crate::clock::Clock;
 use crate::disk::{Disk, Indexed};
 use crate::queue::At;
 
+/// Epochs of one node are so far apart that no two nodes have one in common. Bits.
+const EPOCH_SHIFT: u32 = 32;
+
 /// Something in the simulation itself went wrong: a bug here or in the core, never a result.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
@@ -42,6 +45,10 @@ pub struct Node {
     pub deadline: Option<At>,
     /// Whether a batch of the index is under way.
     pub indexing: bool,
+    /// Whether people are served: a machine that comes back brings its tables up to its journal first.
+    pub serves: bool,
+    /// How often its store was replaced: each begins another epoch.
+    pub epochs: u64,
     replica: Option<Replica>,
     started: At,
 }
@@ -51,7 +58,18 @@ impl Node {
     #[must_use]
     pub fn new(id: NodeId) -> Self {
         let (clock, disk) = (Clock::default(), Disk::default());
-        Self { id, life: 0, clock, disk, deadline: None, indexing: false, replica: None, started: At(0) }
+        Self {
+            id,
+            life: 0,
+            clock,
+            disk,
+            deadline: None,
+            indexing: false,
+            serves: false,
+            epochs: 0,
+            replica: None,
+            started: At(0),
+        }
     }
 
     /// Who it is, in this life.
@@ -62,7 +80,7 @@ impl Node {
             key: citizen.key.clone(),
             certificate: citizen.certificate.clone(),
             root: city.root.verifying_key(),
-            epoch: Epoch(self.id.0 as u64 + 1),
+            epoch: Epoch((self.epochs << EPOCH_SHIFT) + self.id.0 as u64 + 1),
             seed: derive(seed, &citizen.name, u64::from(self.life)),
             issuers: (self.id == AUTHORITY).then(|| city.issuer.clone()).into_iter().collect(),
         })
@@ -88,6 +106,7 @@ impl Node {
         self.replica = None;
         self.deadline = None;
         self.indexing = false;
+        self.serves = false;
     }
 
     /// Whether it runs.

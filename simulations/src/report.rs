@@ -3,6 +3,13 @@
 use serde::Serialize;
 use swabmesh_protocol::id::Hash;
 
+mod chart;
+mod lessons;
+mod page;
+mod wording;
+
+pub use page::page;
+
 /// The figures of one run, as `swabmesh simulate --json` prints them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -20,13 +27,17 @@ pub struct Report {
     pub lost: u64,
     /// Pairs of registrations flagged at the authority.
     pub duplicates_flagged: u64,
+    /// Feeds of which two histories were found.
+    pub forks_proved: u64,
+    /// Entries kept in quarantine at the authority.
+    pub quarantined: u64,
     /// Whether all agreed within the bound.
     pub converged: bool,
     /// Virtual milliseconds from healing to agreement; the whole time waited if there was none.
     pub converge_ms: u64,
     /// Bytes handed to connections.
     pub bytes_on_wire: u64,
-    /// Events.
+    /// Inputs handed to cores: calls of `Replica::handle`.
     pub events: u64,
     /// SHA-256 of the trace.
     pub trace_hash: Hash,

@@ -1,12 +1,18 @@
 //! One run: a safety phase, a liveness phase, and a last look at everything.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::ops::ControlFlow;
 
+use swabmesh_protocol::fact::{Role, Subject};
 use swabmesh_protocol::frontier::Lanes;
+use swabmesh_protocol::id::{FeedId, Hash, NodeKey, SeqNo};
 use swabmesh_protocol::project::{self, FlagKind};
 
-use crate::checks::{accepted, agreement, roles};
-use crate::city::{AUTHORITY, NodeId};
+use crate::checks::agreement::{self, Heights};
+use crate::checks::{accepted, roles};
+use crate::city::{AUTHORITY, Citizen, City, NodeId};
+use crate::history::History;
 use crate::node::{Broken, Node, role_of};
 use crate::queue::At;
 use crate::report::Report;
@@ -16,10 +22,13 @@ use crate::world::World;
 
 /// Time between two looks whether a healed city agrees. Virtual milliseconds.
 const LOOK_MS: u64 = 500;
-/// Virtual time between two calls of the progress. Milliseconds.
-const PROGRESS_MS: u64 = 10 * 60_000;
+/// Events between two calls of whoever watches.
+const WATCH_EVERY: u32 = 4_096;
 /// Duplicates counted.
 const FLAGS_MAX: usize = 1_000_000;
+/// Sites whose documents are built and compared in the end; in larger cities every so manieth. Frontier roots are
+/// compared of all.
+const DOCUMENTS_COMPARED_MAX: usize = 128;
 
 /// Why a run has no report.
 #[derive(Debug, thiserror::Error)]
@@ -32,18 +41,28 @@ pub enum RunError {
     Broken(#[from] Broken),
 }
 
-/// A run that came to its end.
+/// A run that came to its end, or was ended.
 #[derive(Debug)]
 pub struct Ran {
     /// The figures.
     pub report: Report,
+    /// What it looked like over time.
+    pub history: History,
+    /// Who took part.
+    pub city: City,
+    /// What was run.
+    pub scenario: Scenario,
+    /// Whether somebody ended it before its time.
+    pub ended_early: bool,
+    /// Registrations that were nowhere but on a disk that died.
+    pub died: u64,
     /// The last lines of the trace.
     pub last_lines: Vec<String>,
 }
 
 /// Runs a scenario.
 ///
-/// `sink` takes the whole trace; `progress` hears of the virtual time, the events, and what was accepted so far.
+/// `sink` takes the whole trace; `watch` is called every few thousand events and may end the run.
 ///
 /// # Errors
 /// [`RunError`]; a rule that did not hold is no error, it is in the report.
@@ -51,22 +70,21 @@ pub fn run(
     scenario: &Scenario,
     seed: u64,
     sink: Option<Box<dyn Write + Send>>,
-    progress: &mut dyn FnMut(&World),
+    watch: &mut dyn FnMut(&World) -> ControlFlow<()>,
 ) -> Result<Ran, RunError> {
-    let mut world = World::new(scenario.clone(), seed, Trace::new(sink))?;
-    let end = At(scenario.minutes * 60_000);
-    while world.at < end && world.violations.is_empty() {
-        let until = end.min(world.at.after_ms(PROGRESS_MS));
-        while world.step(until)? && world.violations.is_empty() {}
-        progress(&world);
-    }
+    let world = World::new(scenario.clone(), seed, Trace::new(sink))?;
+    let mut run = Run { world, watch, ended_early: false };
+    run.until(At(scenario.minutes * 60_000))?;
     let mut outcome = Outcome::default();
-    if world.violations.is_empty() {
-        outcome = liveness(&mut world, scenario)?;
+    if run.goes_on() {
+        outcome = run.liveness()?;
     }
-    progress(&world);
-    let report = report(&world, scenario, &outcome);
-    Ok(Ran { report, last_lines: world.trace.last().map(str::to_owned).collect() })
+    let Run { mut world, ended_early, .. } = run;
+    world.look();
+    let report = report(&world, &outcome);
+    let World { history, city, scenario, trace, accepted, .. } = world;
+    let last_lines = trace.last().map(str::to_owned).collect();
+    Ok(Ran { report, history, city, scenario, ended_early, died: accepted.died(), last_lines })
 }
 
 #[derive(Debug, Default)]
@@ -77,88 +95,157 @@ struct Outcome {
     duplicates: u64,
 }
 
-fn liveness(world: &mut World, scenario: &Scenario) -> Result<Outcome, Broken> {
-    world.heal()?;
-    let healed = world.at;
-    let until = healed.after_ms(scenario.converge_s_max * 1_000);
-    let mut outcome = Outcome::default();
-    let mut why = Some((AUTHORITY, "nothing was looked at".to_owned()));
-    while world.at < until && why.is_some() && world.violations.is_empty() {
-        let next = until.min(world.at.after_ms(LOOK_MS));
-        while world.step(next)? && world.violations.is_empty() {}
-        why = disagreement(world)?;
-    }
-    outcome.converge_ms = world.at.since_ms(healed);
-    outcome.converged = why.is_none();
-    if let Some((id, why)) = why {
-        world.violated(agreement::RULE, id, format!("{} ms after healing {why}", outcome.converge_ms));
-    }
-    last_look(world, &mut outcome)?;
-    Ok(outcome)
+struct Run<'w> {
+    world: World,
+    watch: &'w mut dyn FnMut(&World) -> ControlFlow<()>,
+    ended_early: bool,
 }
 
-/// Who does not agree with the authority yet, and in what.
-fn disagreement(world: &World) -> Result<Option<(NodeId, String)>, Broken> {
-    if !world.workload.is_done() {
-        return Ok(Some((AUTHORITY, "somebody still waits for an answer".to_owned())));
+impl Run<'_> {
+    fn goes_on(&self) -> bool {
+        self.world.violations.is_empty() && !self.ended_early
     }
-    let Some(authority) = world.nodes.get(AUTHORITY.0) else { return Ok(None) };
-    let held = agreement::frontier(&authority.disk)?;
-    for (node, citizen) in world.nodes.iter().zip(&world.city.citizens) {
-        let lanes = citizen.lanes();
+
+    /// Lets things happen until a moment, a violation, or somebody ends it.
+    fn until(&mut self, at: At) -> Result<(), Broken> {
+        let mut steps: u32 = 0;
+        while self.goes_on() && self.world.step(at)? {
+            steps += 1;
+            if steps.is_multiple_of(WATCH_EVERY) {
+                self.ended_early = (self.watch)(&self.world).is_break();
+            }
+        }
+        Ok(())
+    }
+
+    fn liveness(&mut self) -> Result<Outcome, Broken> {
+        self.world.heal()?;
+        let healed = self.world.at;
+        let until = healed.after_ms(self.world.scenario.converge_s_max * 1_000);
+        let barred = self.world.heights_of_withdrawn();
+        let mut outcome = Outcome::default();
+        let mut why = Some((AUTHORITY, "nothing was looked at".to_owned()));
+        while self.world.at < until && why.is_some() && self.goes_on() {
+            self.until(until.min(self.world.at.after_ms(LOOK_MS)))?;
+            let asked = why.map_or(AUTHORITY, |(id, _)| id);
+            why = self.world.disagreement(asked)?;
+        }
+        if self.ended_early {
+            return Ok(outcome);
+        }
+        outcome.converge_ms = self.world.at.since_ms(healed);
+        outcome.converged = why.is_none();
+        if let Some((id, why)) = why {
+            self.world.violated(agreement::RULE, id, format!("{} ms after healing {why}", outcome.converge_ms));
+        }
+        if self.world.heights_of_withdrawn() != barred {
+            self.world.violated(roles::WITHDRAWN_RULE, AUTHORITY, "a withdrawn node's feed grew".to_owned());
+        }
+        last_look(&mut self.world, &mut outcome)?;
+        Ok(outcome)
+    }
+}
+
+impl World {
+    /// Up to where the authority holds the feeds of nodes it withdrew.
+    fn heights_of_withdrawn(&self) -> Vec<SeqNo> {
+        let writers = self.withdrawn_writers();
+        let disk = self.nodes.get(AUTHORITY.0).map(|authority| &authority.disk);
+        let feeds = disk.into_iter().flat_map(|disk| disk.feeds_of(&writers));
+        feeds.map(|(_, seq)| seq).collect()
+    }
+
+    fn withdrawn_writers(&self) -> BTreeSet<NodeKey> {
+        self.faults.withdrawn.iter().filter_map(|id| self.city.citizen(*id)).map(|citizen| citizen.node).collect()
+    }
+
+    /// Nodes that no promise holds for: hostile ones, and those that were withdrawn.
+    fn is_outside(&self, id: NodeId) -> bool {
+        self.adversaries.contains_key(&id) || self.faults.withdrawn.contains(&id)
+    }
+
+    fn outside_writers(&self) -> BTreeSet<NodeKey> {
+        let outside = self.city.ids().filter(|id| self.is_outside(*id));
+        outside.filter_map(|id| self.city.citizen(id)).map(|citizen| citizen.node).collect()
+    }
+
+    /// Who does not agree with the authority yet, and in what; `first` is asked first.
+    fn disagreement(&self, first: NodeId) -> Result<Option<(NodeId, String)>, Broken> {
+        if !self.workload.is_done() {
+            return Ok(Some((AUTHORITY, "somebody still waits for an answer".to_owned())));
+        }
+        let Some(authority) = self.nodes.get(AUTHORITY.0) else { return Ok(None) };
+        let outside = self.outside_writers();
+        let foreign: BTreeSet<FeedId> = authority.disk.feeds_of(&outside).map(|(feed, _)| feed).collect();
+        let heights = Heights::of(&authority.disk, &foreign);
+        let nodes = self.nodes.iter().zip(&self.city.citizens).filter(|(node, _)| !self.is_outside(node.id));
+        let mut nodes: Vec<(&Node, &Citizen)> = nodes.collect();
+        nodes.sort_by_key(|(node, _)| node.id != first);
+        for (node, citizen) in &nodes {
+            if let Some(why) = self.lacks(node, &heights, &citizen.lanes()) {
+                return Ok(Some((node.id, why)));
+            }
+        }
+        // Only now, as it costs more: the tables themselves.
+        let held = agreement::Held::read(&authority.disk, &outside)?;
+        for (node, citizen) in &nodes {
+            let lanes = citizen.lanes();
+            let own = agreement::Held::read(&node.disk, &outside)?;
+            if own.root(&lanes) != held.root(&lanes) {
+                return Ok(Some((node.id, own.differing(&held, &lanes))));
+            }
+        }
+        Ok(None)
+    }
+
+    fn lacks(&self, node: &Node, heights: &Heights, lanes: &Lanes) -> Option<String> {
         if node.disk.is_behind() {
-            return Ok(Some((node.id, "the tables are behind the journal".to_owned())));
+            return Some("the tables are behind the journal".to_owned());
         }
-        let own = agreement::frontier(&node.disk)?;
-        if own.root(&lanes) != held.root(&lanes) {
-            return Ok(Some((node.id, differing(&own, &held, &lanes))));
-        }
-        let Some(replica) = node.replica() else { return Ok(Some((node.id, "it is off".to_owned()))) };
-        let counts = replica.status(node.now(world.at)).own;
+        let Some(replica) = node.replica() else { return Some("it is off".to_owned()) };
+        let counts = replica.own_counts();
         if counts.at_authority != counts.registrations {
-            return Ok(Some((node.id, format!("its registrations are not receipted: {counts:?}"))));
+            return Some(format!("its registrations are not receipted: {counts:?}"));
         }
+        heights.lacking(&node.disk, lanes)
     }
-    Ok(None)
-}
-
-fn differing(
-    own: &swabmesh_protocol::frontier::Frontier,
-    held: &swabmesh_protocol::frontier::Frontier,
-    lanes: &Lanes,
-) -> String {
-    let feeds = held.heads().chain(own.heads()).filter(|(_, head)| lanes.contains(head.header.lane));
-    let seq = |frontier: &swabmesh_protocol::frontier::Frontier, feed| frontier.get(feed).map_or(0, |head| head.seq.0);
-    let differ = feeds.map(|(feed, _)| (feed, seq(own, feed), seq(held, feed))).find(|(_, own, held)| own != held);
-    differ.map_or_else(
-        || "a feed has two histories".to_owned(),
-        |(feed, own, held)| format!("feed {feed} ends at {own}, at the authority at {held}"),
-    )
 }
 
 /// Checks that need everything to be at rest.
 fn last_look(world: &mut World, outcome: &mut Outcome) -> Result<(), Broken> {
     let mut found: Vec<(&'static str, NodeId, String)> = Vec::new();
     let Some(authority) = world.nodes.get(AUTHORITY.0) else { return Ok(()) };
-    let held = agreement::frontier(&authority.disk)?;
-    for (node, citizen) in world.nodes.iter().zip(&world.city.citizens) {
+    let outside = world.outside_writers();
+    let held = agreement::Held::read(&authority.disk, &outside)?;
+    let every = world.nodes.len().div_ceil(DOCUMENTS_COMPARED_MAX).max(1);
+    let mut theirs: Option<(Lanes, BTreeMap<Subject, Hash>)> = None;
+    outcome.lost = world.accepted.died();
+    let nodes = world.nodes.iter().zip(&world.city.citizens).filter(|(node, _)| !world.is_outside(node.id));
+    for (node, citizen) in nodes {
         if let Some(replica) = node.replica()
             && let Some(what) = roles::above_role(&node.disk, &|writer| role_of(replica, writer))?
         {
             found.push((roles::RULE, node.id, what));
         }
-        let missing = world.accepted.missing(&node.disk, |id| id == node.id)?;
-        if let Some(first) = missing.first() {
-            found.push((accepted::RULE, node.id, format!("{} lost here, the first {first}", missing.len())));
+        if let Some(what) = roles::foreign_private(&node.disk, &citizen.node) {
+            found.push((roles::PRIVATE_RULE, node.id, what));
         }
-        if outcome.converged && node.id != AUTHORITY {
-            found.extend(documents_differ(node, authority, &held, &citizen.lanes())?);
+        if let Some(first) = world.accepted.missing(&node.disk, node.id)?.first() {
+            found.push((accepted::RULE, node.id, format!("{first} is lost here")));
         }
-    }
-    let lost = world.accepted.missing(&authority.disk, |_| true)?;
-    outcome.lost = lost.len() as u64;
-    if let Some(first) = lost.first() {
-        found.push((accepted::RULE, AUTHORITY, format!("{} lost, the first {first}", lost.len())));
+        let lost = world.accepted.missing(&authority.disk, node.id)?;
+        outcome.lost += lost.len() as u64;
+        if let Some(first) = lost.first() {
+            found.push((accepted::RULE, AUTHORITY, format!("{} lost, the first {first}", lost.len())));
+        }
+        if outcome.converged && node.id != AUTHORITY && (node.id.0.is_multiple_of(every) || citizen.role != Role::Site)
+        {
+            let lanes = citizen.lanes();
+            let known = theirs.take().filter(|(of, _)| *of == lanes);
+            let documents = known.map_or_else(|| held.documents(&authority.disk, &lanes), |(_, known)| Ok(known))?;
+            found.extend(documents_differ(node, &documents, &lanes, &outside)?);
+            theirs = Some((lanes, documents));
+        }
     }
     outcome.duplicates = project::flags(authority.disk.tables(), Some(FlagKind::Duplicate), FLAGS_MAX)
         .map_err(Broken::Tables)?
@@ -169,12 +256,11 @@ fn last_look(world: &mut World, outcome: &mut Outcome) -> Result<(), Broken> {
 
 fn documents_differ(
     node: &Node,
-    authority: &Node,
-    held: &swabmesh_protocol::frontier::Frontier,
+    theirs: &BTreeMap<Subject, Hash>,
     lanes: &Lanes,
+    outside: &BTreeSet<NodeKey>,
 ) -> Result<Option<(&'static str, NodeId, String)>, Broken> {
-    let own = agreement::documents(&node.disk, &agreement::frontier(&node.disk)?, lanes)?;
-    let theirs = agreement::documents(&authority.disk, held, lanes)?;
+    let own = agreement::Held::read(&node.disk, outside)?.documents(&node.disk, lanes)?;
     let differs = own.iter().find(|(subject, heads)| theirs.get(subject) != Some(heads));
     let lacks = theirs.keys().find(|subject| !own.contains_key(subject));
     let what =
@@ -182,16 +268,18 @@ fn documents_differ(
     Ok(what.map(|what| (agreement::RULE, node.id, what)))
 }
 
-fn report(world: &World, scenario: &Scenario, outcome: &Outcome) -> Report {
+fn report(world: &World, outcome: &Outcome) -> Report {
     let tally = world.workload.tally();
     Report {
-        scenario: scenario.name.clone(),
+        scenario: world.scenario.name.clone(),
         seed: world.seed,
-        sites: scenario.city.sites,
+        sites: world.scenario.city.sites,
         registrations: tally.registrations,
         accepted: tally.accepted,
         lost: outcome.lost,
         duplicates_flagged: outcome.duplicates,
+        forks_proved: world.forks.len() as u64,
+        quarantined: 0,
         converged: outcome.converged,
         converge_ms: outcome.converge_ms,
         bytes_on_wire: world.network.traffic.bytes,

@@ -2,10 +2,12 @@
 
 use serde::Deserialize;
 
+mod courier;
 mod fault;
 mod random;
 
-pub use fault::{Fault, Way};
+pub use courier::Courier;
+pub use fault::{Fault, Trick, Way};
 
 /// A scenario that is not one: the file is at fault.
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +26,26 @@ pub enum ScenarioError {
     Selector(String),
 }
 
-const BUILT_IN: [(&str, &str); 7] = [
-    ("clinic-day", include_str!("../scenarios/clinic-day.toml")),
-    ("district-cut", include_str!("../scenarios/district-cut.toml")),
-    ("authority-down-6h", include_str!("../scenarios/authority-down-6h.toml")),
-    ("flapping-uplink", include_str!("../scenarios/flapping-uplink.toml")),
-    ("power-cuts", include_str!("../scenarios/power-cuts.toml")),
-    ("late-joiner", include_str!("../scenarios/late-joiner.toml")),
-    ("rush", include_str!("../scenarios/rush.toml")),
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../scenarios/", $name, ".toml")))),*]
+    };
+}
+
+const BUILT_IN: [(&str, &str); 13] = built_in![
+    "clinic-day",
+    "district-cut",
+    "authority-down-6h",
+    "flapping-uplink",
+    "courier-only",
+    "clock-chaos",
+    "power-cuts",
+    "restore-from-backup",
+    "hostile-node",
+    "withdrawn-node",
+    "city-morning",
+    "late-joiner",
+    "rush",
 ];
 
 /// The name of the scenario that is another one with each seed.
@@ -73,10 +87,13 @@ pub struct Scenario {
     /// What goes wrong.
     #[serde(default)]
     pub fault: Vec<Fault>,
+    /// Who carries what between sites and the authority.
+    #[serde(default)]
+    pub courier: Vec<Courier>,
 }
 
 /// Who takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct City {
     /// Cells, numbered from 1.
@@ -87,6 +104,8 @@ pub struct City {
     pub labs: usize,
     /// Neighbours of its cell that a site dials.
     pub neighbours: usize,
+    /// Cells whose sites have no line to the authority at all, not even when everything is healed.
+    pub without_line: Vec<u16>,
 }
 
 /// What they do. Shares are per thousand.
@@ -241,7 +260,7 @@ impl Scenario {
 
 impl Default for City {
     fn default() -> Self {
-        Self { cells: 2, sites: 8, labs: 1, neighbours: 2 }
+        Self { cells: 2, sites: 8, labs: 1, neighbours: 2, without_line: Vec::new() }
     }
 }
 

@@ -65,8 +65,9 @@ impl Trace {
 /// What a frame of the exchange is called, by the number it begins with.
 #[must_use]
 pub fn frame_name(bytes: &[u8]) -> &'static str {
-    const NAMES: [&str; 13] = [
-        "hello", "resume", "compare", "same", "differ", "show", "heads", "want", "chunk", "ack", "gone", "retry", "bye",
+    const NAMES: [&str; 18] = [
+        "hello", "resume", "compare", "same", "differ", "show", "heads", "want", "chunk", "ack", "gone", "retry",
+        "bye", "?", "?", "?", "sync", "told",
     ];
     bytes.get(1).and_then(|number| NAMES.get(usize::from(*number))).copied().unwrap_or("?")
 }

@@ -267,6 +267,13 @@ impl Workload {
         None
     }
 
+    /// A node's disk is gone: its operators begin anew with whatever the copy holds.
+    pub fn disk_died(&mut self, at: At, node: NodeId) {
+        for (_, desk) in self.desks.range_mut((node, 0)..=(node, usize::MAX)) {
+            desk.begin_anew(at, &mut self.town);
+        }
+    }
+
     /// A node lost its power: nobody answers what was asked, people ask again.
     pub fn interrupted(&mut self, at: At, node: NodeId) {
         self.town.asked.retain(|(asked, _), _| *asked != node);

@@ -1,26 +1,33 @@
 //! The world: nodes, network, people and faults, one event after another.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use swabmesh_protocol::chunk::SealedChunk;
-use swabmesh_protocol::id::NodeKey;
-use swabmesh_protocol::io::{Answer, Input, LinkId, Notice, Output, PersistError, Query, RequestId};
-use swabmesh_protocol::project::Placed;
-use swabmesh_protocol::restore::{self, Found};
+use swabmesh_protocol::command::{Command, Refusal, Reply};
+use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::id::{FeedId, Lane};
+use swabmesh_protocol::io::{Answer, Input, Notice, Output, RequestId};
+use swabmesh_protocol::replica::Replica;
+use swabmesh_protocol::restore;
 
+use crate::adversary::Adversary;
 use crate::chance::Chance;
+use crate::checks::Violation;
 use crate::checks::accepted::{self, Accepted};
 use crate::checks::bounds::{self, Deadlines};
-use crate::checks::{Violation, receipts};
 use crate::city::{AUTHORITY, City, NodeId};
-use crate::disk::Pending;
+use crate::courier::{self, Couriers};
 use crate::faults::{FaultEvent, Faults};
+use crate::history::History;
 use crate::network::{Later, Network};
 use crate::node::{Broken, Node};
 use crate::queue::{At, Queue};
 use crate::scenario::Scenario;
-use crate::trace::{Trace, frame_name};
+use crate::trace::Trace;
 use crate::workload::{Act, Work, Workload};
+
+mod power;
+mod storage;
+mod wire;
 
 /// Something that will happen. Answers of a disk name the life of the node that asked.
 #[derive(Debug)]
@@ -32,6 +39,8 @@ pub(crate) enum Event {
     Deadline(NodeId, u32),
     Work(Work),
     Fault(FaultEvent),
+    Courier(courier::Leg),
+    Order(RequestId, Box<Command>),
 }
 
 /// One run of a scenario.
@@ -39,7 +48,7 @@ pub(crate) enum Event {
 pub struct World {
     /// Now.
     pub at: At,
-    /// Events so far.
+    /// Inputs handed to cores so far.
     pub events: u64,
     /// Who takes part.
     pub city: City,
@@ -51,6 +60,10 @@ pub struct World {
     pub workload: Workload,
     /// What nodes promised.
     pub accepted: Accepted,
+    /// Feeds of which somebody signed two histories, as far as nodes noticed.
+    pub forks: BTreeSet<FeedId>,
+    /// What the run looked like, for people.
+    pub history: History,
     /// Rules that did not hold.
     pub violations: Vec<Violation>,
     /// The record.
@@ -59,6 +72,8 @@ pub struct World {
     pub(crate) seed: u64,
     pub(crate) queue: Queue<Event>,
     pub(crate) faults: Faults,
+    pub(crate) adversaries: BTreeMap<NodeId, Adversary>,
+    pub(crate) couriers: Couriers,
     disk_chance: Chance,
     deadlines: Vec<Deadlines>,
 }
@@ -77,17 +92,22 @@ impl World {
             network: Network::new(scenario.network, seed),
             workload: Workload::new(&scenario, &city, seed),
             accepted: Accepted::default(),
+            forks: BTreeSet::new(),
+            history: History::new(scenario.minutes, cells(&city)),
             violations: Vec::new(),
             trace,
             seed,
             queue: Queue::default(),
             faults: Faults::new(seed),
+            adversaries: BTreeMap::new(),
+            couriers: Couriers::new(seed),
             disk_chance: Chance::new(seed, "disk"),
             deadlines: vec![Deadlines::default(); city.citizens.len()],
             city,
             scenario,
         };
         world.begin_faults()?;
+        world.begin_couriers()?;
         for id in world.city.ids() {
             world.schedule(At(0), Event::Fault(FaultEvent::On(id)));
         }
@@ -98,7 +118,7 @@ impl World {
         self.queue.schedule(at.max(self.at), event);
     }
 
-    fn schedule_all(&mut self, later: impl IntoIterator<Item = (At, Later)>) {
+    pub(crate) fn schedule_all(&mut self, later: impl IntoIterator<Item = (At, Later)>) {
         later.into_iter().for_each(|(at, later)| self.schedule(at, Event::Network(later)));
     }
 
@@ -106,7 +126,7 @@ impl World {
         self.nodes.get_mut(id.0)
     }
 
-    fn runs(&self, id: NodeId) -> bool {
+    pub(crate) fn runs(&self, id: NodeId) -> bool {
         self.nodes.get(id.0).is_some_and(Node::runs)
     }
 
@@ -132,7 +152,9 @@ impl World {
         }
         let Some((at, event)) = self.queue.pop() else { return Ok(false) };
         self.at = at;
-        self.events += 1;
+        if self.history.is_due(at) {
+            self.look();
+        }
         match event {
             Event::Network(later) => self.network_event(later)?,
             Event::Synced(id, life) => self.synced(id, life)?,
@@ -145,9 +167,18 @@ impl World {
             Event::Deadline(id, life) => self.deadline(id, life)?,
             Event::Work(work) => self.work(work),
             Event::Fault(fault) => self.fault(fault)?,
+            Event::Courier(leg) => self.courier(leg)?,
+            Event::Order(request, command) => self.order(request, command)?,
         }
         self.acts()?;
         Ok(true)
+    }
+
+    /// Notes where registrations are.
+    pub(crate) fn look(&mut self) {
+        let counts = self.nodes.iter().filter_map(|node| node.replica().map(Replica::own_counts));
+        let receipted = counts.map(|counts| counts.at_authority).sum();
+        self.history.look(self.at, receipted, self.network.traffic);
     }
 
     fn is_life(&self, id: NodeId, life: u32) -> bool {
@@ -157,7 +188,8 @@ impl World {
     /// Hands a node an input and carries out what comes of it.
     pub(crate) fn input(&mut self, id: NodeId, input: Input) -> Result<(), Broken> {
         let at = self.at;
-        let Some(node) = self.node_mut(id) else { return Ok(()) };
+        let Some(node) = self.nodes.get_mut(id.0).filter(|node| node.runs()) else { return Ok(()) };
+        self.events += 1;
         let outputs = node.handle(at, input);
         self.carry_out(id, outputs)
     }
@@ -192,140 +224,29 @@ impl World {
                 }
             }
             Output::Reply { request, result } => self.reply(id, request, &result),
-            Output::Notice(Notice::InSync { .. }) => {}
-            Output::Notice(notice) => self.line(id, format_args!("notice {notice:?}")),
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, id: NodeId, link: LinkId, bytes: Vec<u8>) {
-        let (name, size) = (frame_name(&bytes), bytes.len());
-        let gone = self.nodes.get(id.0).and_then(|node| bounds::held_and_gone(&bytes, &node.disk));
-        let Some((arrives, later)) = self.network.send(self.at, link, id, bytes) else { return };
-        self.line(id, format_args!("send {name} {size} B, link {}", link.0));
-        self.schedule(arrives, Event::Network(later));
-        if let Some(what) = gone {
-            self.violated(bounds::GONE_RULE, id, what);
-        }
-        if self.network.traffic.under_way_max > bounds::UNDER_WAY_BYTES_MAX {
-            let what = format!("{} bytes under way on link {}", self.network.traffic.under_way_max, link.0);
-            self.violated(bounds::RULE, id, what);
-        }
-    }
-
-    fn persist(&mut self, id: NodeId, request: Option<RequestId>, own: bool, bytes: Vec<u8>) {
-        if let Ok(chunk) = SealedChunk::parse(bytes.clone()) {
-            let (feed, first, last) = (chunk.header().id().short(), chunk.first().0, chunk.last().0);
-            self.line(id, format_args!("persist {feed} {first}..{last} {} B", bytes.len()));
-            if own && id == AUTHORITY {
-                let disk = self.nodes.get(id.0).map(|node| &node.disk);
-                let early = disk.zip(chunk.reopen().ok());
-                if let Some(what) = early.and_then(|(disk, chunk)| receipts::claimed_too_early(&chunk, disk)) {
-                    self.violated(receipts::RECEIPT_RULE, id, what);
+            Output::Imported { .. } | Output::Notice(Notice::InSync { .. }) => {}
+            Output::Notice(notice) => {
+                if let Notice::Fork { feed, .. } = notice {
+                    self.forks.insert(feed);
                 }
+                self.line(id, format_args!("notice {notice:?}"));
             }
         }
-        let starts = self.node_mut(id).is_some_and(|node| node.disk.persist(Pending { request, own, bytes }));
-        if starts {
-            self.start_sync(id);
-        }
-    }
-
-    fn start_sync(&mut self, id: NodeId) {
-        let [low, high] = self.scenario.disk.sync_ms;
-        let done = self.at.after_ms(self.disk_chance.between(low, high));
-        let Some(node) = self.node_mut(id) else { return };
-        let life = node.life;
-        if node.disk.start_sync() {
-            self.schedule(done, Event::Synced(id, life));
-        }
-    }
-
-    fn synced(&mut self, id: NodeId, life: u32) -> Result<(), Broken> {
-        if !self.is_life(id, life) {
-            return Ok(());
-        }
-        let Some(node) = self.nodes.get_mut(id.0) else { return Ok(()) };
-        let answers = node.disk.synced(&mut self.disk_chance);
-        for (request, arrival) in answers {
-            let result = arrival.ok_or(PersistError::Full);
-            self.line(id, format_args!("synced {:?}", result.map(|arrival| arrival.0)));
-            self.input(id, Input::Persisted { request, result })?;
-        }
-        self.start_sync(id);
-        self.start_index(id);
         Ok(())
     }
 
-    pub(crate) fn start_index(&mut self, id: NodeId) {
-        let [low, high] = self.scenario.disk.index_ms;
-        let done = self.at.after_ms(self.disk_chance.between(low, high));
-        let Some(node) = self.node_mut(id) else { return };
-        let life = node.life;
-        if !node.indexing && node.disk.is_behind() {
-            node.indexing = true;
-            self.schedule(done, Event::Index(id, life));
-        }
-    }
-
-    fn index(&mut self, id: NodeId, life: u32) -> Result<(), Broken> {
-        if !self.is_life(id, life) {
-            return Ok(());
-        }
-        let (checkpoint_batches, seed) = (self.scenario.disk.checkpoint_batches, self.seed);
-        let Some(node) = self.nodes.get_mut(id.0) else { return Ok(()) };
-        node.indexing = false;
-        let Some(identity) = node.identity(&self.city, seed) else { return Ok(()) };
-        if let Some(indexed) = node.index(&identity, checkpoint_batches)? {
-            self.line(id, format_args!("indexed {}", indexed.through.0));
-            for projected in indexed
-                .projected
-                .iter()
-                .filter(|projected| !matches!(projected.placed, Placed::Applied | Placed::Partly { .. }))
-            {
-                self.line(id, format_args!("index {:?}", projected.placed));
-            }
-            self.input(id, Input::Indexed { through: indexed.through })?;
-        }
-        self.start_index(id);
-        Ok(())
-    }
-
-    fn load(&mut self, id: NodeId, request: RequestId, query: &Query) -> Result<(), Broken> {
-        let [low, high] = self.scenario.disk.read_ms;
-        let done = self.at.after_ms(self.disk_chance.between(low, high));
-        let Some(node) = self.nodes.get(id.0) else { return Ok(()) };
-        // Read now and told later: whatever happens in between, the core must not be confused by it.
-        let (life, answer) = (node.life, node.read(query)?);
-        self.schedule(done, Event::Read(id, life, request, answer));
-        Ok(())
-    }
-
-    fn release(&mut self, id: NodeId, through: swabmesh_protocol::io::Arrival) {
-        let early = match (self.nodes.get(id.0), self.nodes.get(AUTHORITY.0)) {
-            (Some(node), Some(authority)) => receipts::released_too_early(through, &node.disk, &authority.disk),
-            _ => None,
-        };
-        if let Some(what) = early {
-            self.violated(receipts::RELEASE_RULE, id, what);
-        }
-        if let Some(node) = self.node_mut(id) {
-            node.disk.release(through);
-        }
-    }
-
-    fn reply(
-        &mut self,
-        id: NodeId,
-        request: RequestId,
-        result: &Result<swabmesh_protocol::command::Reply, swabmesh_protocol::command::Refusal>,
-    ) {
+    fn reply(&mut self, id: NodeId, request: RequestId, result: &Result<Reply, Refusal>) {
         match result {
             Ok(reply) => {
                 self.line(id, format_args!("reply {} {}", request.0, crate::trace::reply_line(reply)));
                 let disk = self.nodes.get(id.0).map(|node| &node.disk);
                 if let Some(what) = disk.and_then(|disk| self.accepted.replied(id, disk, reply)) {
                     self.violated(accepted::RULE, id, what);
+                }
+                if let Reply::Verdict(verdict) = reply
+                    && let (Some(entry), Some(citizen)) = (verdict.registration, self.city.citizen(id))
+                {
+                    self.history.accepted(self.at, id, citizen.lane, entry);
                 }
             }
             Err(refusal) => self.line(id, format_args!("refuse {}: {refusal}", request.0)),
@@ -373,85 +294,12 @@ impl World {
         }
     }
 
-    fn network_event(&mut self, later: Later) -> Result<(), Broken> {
-        match later {
-            Later::Deliver(link, to, bytes) => {
-                if let Some(bytes) = self.network.deliver(link, to, bytes) {
-                    self.line(to, format_args!("frame {} {} B, link {}", frame_name(&bytes), bytes.len(), link.0));
-                    self.input(to, Input::Frame { link, bytes })?;
-                }
-            }
-            Later::Lost(link, node) => {
-                if self.network.peer(link, node).is_some() {
-                    self.line(node, format_args!("lost link {}", link.0));
-                    self.drop_link(node, link)?;
-                }
-            }
-            Later::Silent(link, node, cut) => {
-                if self.network.is_silent(link, node, cut) {
-                    self.line(node, format_args!("silence on link {}", link.0));
-                    self.drop_link(node, link)?;
-                }
-            }
-            Later::Dial(from, to) => {
-                if self.runs(from) {
-                    let runs = self.runs(to);
-                    let later = self.network.dial(self.at, &self.city, from, to, runs);
-                    self.schedule_all(later);
-                }
-            }
-            Later::Connected(link, node) => self.connected(link, node)?,
-        }
-        Ok(())
-    }
-
-    fn connected(&mut self, link: LinkId, node: NodeId) -> Result<(), Broken> {
-        let Some(peer) = self.network.peer(link, node) else { return Ok(()) };
-        if !self.runs(node) {
-            self.network.close(self.at, link, node);
-            return Ok(());
-        }
-        let Some(key) = self.city.citizen(peer).map(|citizen| citizen.node) else { return Ok(()) };
-        let dialled = self.network.dialled(link, node);
-        let name = self.city.name(peer).to_owned();
-        self.line(node, format_args!("connected to {name}, link {}", link.0));
-        self.input(node, Input::Connected { link, peer: key, dialled })?;
-        // Both dialled: the lower place keeps the connection it dialled (design §5).
-        if let Some(other) = self.network.other(link, node) {
-            let lower = node.min(peer);
-            let gone = if self.network.dialled(link, lower) { other } else { link };
-            self.drop_link(node, gone)?;
-        }
-        Ok(())
-    }
-
-    /// A node's end of a connection is gone: the core is told, the other end hears of it, and it is dialled again.
-    pub(crate) fn drop_link(&mut self, id: NodeId, link: LinkId) -> Result<(), Broken> {
-        let Some(peer) = self.network.peer(link, id) else { return Ok(()) };
-        let later = self.network.close(self.at, link, id);
-        self.schedule_all(later);
-        if self.city.citizen(id).is_some_and(|citizen| citizen.dials.contains(&peer)) {
-            let (at, dial) = self.network.redial(self.at, &self.city, id, peer);
-            self.schedule(at, Event::Network(dial));
-        }
-        self.input(id, Input::Disconnected { link })
-    }
-
-    fn withdraw(&mut self, id: NodeId, peer: NodeKey) -> Result<(), Broken> {
-        let gone: BTreeSet<NodeId> =
-            self.city.ids().filter(|id| self.city.citizen(*id).is_some_and(|citizen| citizen.node == peer)).collect();
-        let links = self.network.links_of(id).into_iter();
-        let links: Vec<LinkId> =
-            links.filter(|link| self.network.peer(*link, id).is_some_and(|peer| gone.contains(&peer))).collect();
-        links.into_iter().try_for_each(|link| self.drop_link(id, link))
-    }
-
     fn work(&mut self, work: Work) {
         let node = match &work {
             Work::Desk(node, _) | Work::Box(node, _) | Work::Read(node, _) => *node,
             Work::Office => AUTHORITY,
         };
-        let runs = self.runs(node);
+        let runs = self.nodes.get(node.0).is_some_and(|node| node.runs() && node.serves);
         if self.scenario.day.closes_min.is_some_and(|minute| self.at.0 >= minute * 60_000) {
             self.workload.close();
         }
@@ -476,53 +324,11 @@ impl World {
             }
         }
     }
+}
 
-    /// Switches a node on.
-    pub(crate) fn switch_on(&mut self, id: NodeId) -> Result<(), Broken> {
-        let (at, seed) = (self.at, self.seed);
-        let Some(node) = self.nodes.get_mut(id.0).filter(|node| !node.runs()) else { return Ok(()) };
-        let Some(Found { held, skipped }) = node.start(at, &self.city, seed)? else { return Ok(()) };
-        let outputs = node.first_outputs();
-        self.line(id, format_args!("on: {} feeds, {} frames passed over", held.heads.len(), skipped.len()));
-        if let Some(what) = self.accepted.restored(id, &held.heads) {
-            self.violated(accepted::RULE, id, what);
-        }
-        self.carry_out(id, outputs)?;
-        let dials = self.city.citizen(id).map(|citizen| citizen.dials.clone()).unwrap_or_default();
-        for peer in dials {
-            let (at, dial) = self.network.redial(at, &self.city, id, peer);
-            self.schedule(at, Event::Network(dial));
-        }
-        self.start_index(id);
-        Ok(())
-    }
-
-    /// Cuts a node's power.
-    pub(crate) fn switch_off(&mut self, id: NodeId) {
-        let at = self.at;
-        let Some(node) = self.nodes.get_mut(id.0).filter(|node| node.runs()) else { return };
-        node.stop();
-        node.disk.power_cut(&mut self.disk_chance);
-        self.line(id, format_args!("off"));
-        for link in self.network.links_of(id) {
-            let later = self.network.close(at, link, id);
-            self.schedule_all(later);
-        }
-        self.workload.interrupted(at, id);
-    }
-
-    /// Everything that was broken is whole, and stays so; people finish what they began.
-    ///
-    /// # Errors
-    /// [`Broken`].
-    pub fn heal(&mut self) -> Result<(), Broken> {
-        self.line(AUTHORITY, format_args!("healed"));
-        self.faults.calm();
-        self.nodes.iter_mut().for_each(|node| node.disk.full = false);
-        let later = self.network.heal_all(self.at);
-        self.schedule_all(later);
-        self.city.ids().try_for_each(|id| self.switch_on(id))?;
-        self.workload.close();
-        Ok(())
-    }
+/// The cells that have sites, in order.
+fn cells(city: &City) -> Vec<Lane> {
+    let cells: BTreeSet<Lane> =
+        city.of_role(Role::Site).filter_map(|id| city.citizen(id).map(|citizen| citizen.lane)).collect();
+    cells.into_iter().collect()
 }

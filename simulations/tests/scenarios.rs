@@ -2,13 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a scenario that cannot be run fails its test")]
 
+use std::ops::ControlFlow;
+
 use swabmesh_simulations::report::Report;
 use swabmesh_simulations::run::{Ran, run};
 use swabmesh_simulations::scenario::{RANDOM, Scenario};
 
 /// Runs a world in which every rule must hold.
 fn holds(scenario: &Scenario, seed: u64, how: &str) -> Report {
-    let Ran { report, last_lines } = run(scenario, seed, None, &mut |_| {}).unwrap();
+    let Ran { report, last_lines, .. } = run(scenario, seed, None, &mut |_| ControlFlow::Continue(())).unwrap();
     let again = format!("swabmesh simulate --scenario {} --seed {seed}{how} --trace trace.txt", scenario.name);
     assert!(report.violations.is_empty(), "{}{:#?}\nagain: {again}", last_lines.concat(), report.violations);
     assert!(report.converged && report.lost == 0, "{report:#?}\nagain: {again}");
@@ -74,8 +76,58 @@ fn a_site_that_joins_late_is_not_held_up_by_writers_it_does_not_know() {
 }
 
 #[test]
+fn a_district_without_any_line_is_at_the_authority_by_courier() {
+    let report = smaller("courier-only", 1, 4, Some(300));
+    assert!(report.accepted > 500, "{report:#?}");
+}
+
+#[test]
+fn wrong_clocks_lose_and_refuse_nobody() {
+    let report = smaller("clock-chaos", 1, 6, Some(90));
+    assert!(report.accepted > 1_000, "{report:#?}");
+}
+
+#[test]
+fn a_week_off_an_old_backup_and_a_courier_end_in_agreement() {
+    smaller("restore-from-backup", 1, 4, None);
+}
+
+#[test]
+fn a_hostile_node_costs_honest_ones_nothing() {
+    (1..=2).for_each(|seed| drop(smaller("hostile-node", seed, 8, Some(60))));
+}
+
+#[test]
+fn what_a_withdrawn_node_goes_on_writing_stays_out() {
+    smaller("withdrawn-node", 1, 8, Some(120));
+}
+
+#[test]
+fn the_page_is_one_file_that_fetches_nothing_and_is_the_same_again() {
+    let page = |seed| {
+        let mut scenario = Scenario::named("district-cut", seed).unwrap();
+        (scenario.city.sites, scenario.minutes) = (3, 60);
+        let ran = run(&scenario, seed, None, &mut |_| ControlFlow::Continue(())).unwrap();
+        swabmesh_simulations::report::page(&ran, "swabmesh simulate")
+    };
+    let one = page(1);
+    assert_eq!(one, page(1));
+    for fetched in ["http:", "https:", "<script", "<link", "<img", "@import", "url("] {
+        assert!(!one.contains(fetched), "{fetched}");
+    }
+    assert!(one.matches("<svg").count() >= 10 && one.ends_with("</html>\n"));
+}
+
+#[test]
+fn a_run_that_somebody_ends_has_the_report_so_far() {
+    let scenario = Scenario::named("clinic-day", 1).unwrap();
+    let ran = run(&scenario, 1, None, &mut |_| ControlFlow::Break(())).unwrap();
+    assert!(ran.ended_early && !ran.report.converged && ran.report.events > 0, "{:#?}", ran.report);
+}
+
+#[test]
 fn every_rule_holds_in_worlds_of_chance() {
-    (1..=60).for_each(|seed| drop(holds(&Scenario::named(RANDOM, seed).unwrap(), seed, "")));
+    (1..=100).for_each(|seed| drop(holds(&Scenario::named(RANDOM, seed).unwrap(), seed, "")));
 }
 
 #[test]

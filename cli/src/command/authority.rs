@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use swabmesh_protocol::fact::Role;
 
-use super::{run, site};
+use super::site;
 use crate::Outcome;
 
 mod audit;
 mod channel;
+mod city;
 mod codes;
 mod decisions;
 mod enrol;
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     Init(init::Arguments),
-    Run(run::Arguments),
+    Run(city::RunArguments),
     Enrol(enrol::Arguments),
     Nodes(nodes::ListArguments),
     Withdraw(nodes::WithdrawArguments),
@@ -39,6 +39,11 @@ enum Action {
     Flags(decisions::FlagsArguments),
     Review(decisions::ReviewArguments),
     Recall(decisions::RecallArguments),
+    Reviews(city::ReviewsArguments),
+    Rebuild(city::RebuildArguments),
+    Report(city::ReportArguments),
+    Export(city::ExportArguments),
+    Purge(city::PurgeArguments),
     Tube(site::tube::ShowArguments),
     Box(site::transport::ShowArguments),
     Seed(seed::Arguments),
@@ -55,7 +60,7 @@ impl Arguments {
     pub(crate) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         match self.action {
             Action::Init(arguments) => arguments.run(out),
-            Action::Run(arguments) => arguments.run(Role::Authority, out),
+            Action::Run(arguments) => arguments.run(out),
             Action::Enrol(arguments) => arguments.run(out),
             Action::Nodes(arguments) => arguments.run(out),
             Action::Withdraw(arguments) => arguments.run(out),
@@ -64,6 +69,11 @@ impl Arguments {
             Action::Flags(arguments) => arguments.run(out),
             Action::Review(arguments) => arguments.run(out),
             Action::Recall(arguments) => arguments.run(out),
+            Action::Reviews(arguments) => arguments.run(out),
+            Action::Rebuild(arguments) => arguments.run(out),
+            Action::Report(arguments) => arguments.run(out),
+            Action::Export(arguments) => arguments.run(out),
+            Action::Purge(arguments) => arguments.run(out),
             Action::Tube(arguments) => arguments.run(out),
             Action::Box(arguments) => arguments.run(out),
             Action::Seed(arguments) => arguments.run(out),

@@ -9,7 +9,9 @@ use crate::Outcome;
 
 mod city;
 mod figures;
+mod frontier;
 mod heal;
+mod ingest;
 mod issue;
 mod lists;
 mod register;
@@ -23,7 +25,8 @@ mod verify;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   swabmesh bench verify
-  swabmesh bench heal --entries 100000 --json")]
+  swabmesh bench heal --entries 100000 --json
+  swabmesh bench ingest --registrations 1000000 --database postgres://swabmesh@127.0.0.1/bench")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     job: Job,
@@ -34,7 +37,9 @@ enum Job {
     Verify(verify::Arguments),
     Scan(scan::Arguments),
     Register(register::Arguments),
+    Frontier(frontier::Arguments),
     Heal(heal::Arguments),
+    Ingest(ingest::Arguments),
     Site(site::Arguments),
     Issue(issue::Arguments),
     Lists(lists::Arguments),
@@ -50,7 +55,9 @@ impl Arguments {
             Job::Verify(arguments) => arguments.run(out),
             Job::Scan(arguments) => arguments.run(out),
             Job::Register(arguments) => arguments.run(out),
+            Job::Frontier(arguments) => arguments.run(out),
             Job::Heal(arguments) => arguments.run(out),
+            Job::Ingest(arguments) => arguments.run(out),
             Job::Site(arguments) => arguments.run(out),
             Job::Issue(arguments) => arguments.run(out),
             Job::Lists(arguments) => arguments.run(out),

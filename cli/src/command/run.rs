@@ -21,6 +21,7 @@ use crate::client::DATA_DEFAULT;
 #[command(after_help = "Examples:
   swabmesh site run
   swabmesh site run --data /srv/gate3 --http-listen 127.0.0.1:7411 --peer 192.0.2.7:4001
+  swabmesh site run --https-listen 0.0.0.0:7443
   swabmesh authority run --data city --ready-file city.ready --log-format json
 Flags win over SWABMESH_HTTP_LISTEN and the like, and those over node.toml.")]
 pub(super) struct Arguments {
@@ -30,6 +31,9 @@ pub(super) struct Arguments {
     /// Where pages and API are served; port 0 takes a free one
     #[arg(long, value_name = "IP:PORT")]
     http_listen: Option<SocketAddr>,
+    /// Where pages are served over TLS, for tablets on the LAN
+    #[arg(long, value_name = "IP:PORT")]
+    https_listen: Option<SocketAddr>,
     /// Where other nodes reach this one; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<String>,
@@ -39,6 +43,15 @@ pub(super) struct Arguments {
     /// Where the authority listens, if not where the answer says; may be repeated
     #[arg(long = "authority-address", value_name = "ADDRESS")]
     authority_addresses: Vec<String>,
+    /// Most that may cross to and from all nodes together, kbit/s
+    #[arg(long, value_name = "KBIT")]
+    bandwidth_kbit: Option<u64>,
+    /// Most that may cross to and from each node, kbit/s
+    #[arg(long, value_name = "KBIT")]
+    peer_bandwidth_kbit: Option<u64>,
+    /// When the authority may be dialled over a metered uplink, Asia/Shanghai; can be given again
+    #[arg(long, value_name = "06:00-06:20")]
+    uplink_hours: Vec<String>,
     /// Do not look for neighbours on the LAN
     #[arg(long)]
     no_mdns: bool,
@@ -58,9 +71,13 @@ impl Arguments {
         let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
         let flags = [
             ("http_listen", one(self.http_listen.map(|address| address.to_string()))),
+            ("https_listen", one(self.https_listen.map(|address| address.to_string()))),
             ("listen", self.listen.clone()),
             ("peers", self.peers.clone()),
             ("authority_addresses", self.authority_addresses.clone()),
+            ("bandwidth_kbit", one(self.bandwidth_kbit.map(|kbit| kbit.to_string()))),
+            ("peer_bandwidth_kbit", one(self.peer_bandwidth_kbit.map(|kbit| kbit.to_string()))),
+            ("uplink_hours", self.uplink_hours.clone()),
             ("mdns", one(self.no_mdns.then(|| "false".to_owned()))),
             ("log.format", one(self.log_format.clone())),
         ];
@@ -69,33 +86,51 @@ impl Arguments {
     }
 
     pub(super) fn run(self, role: Role, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        self.with_database(role, None, out)
+    }
+
+    /// The same; an authority may copy its projection to a database.
+    pub(super) fn with_database(
+        self,
+        role: Role,
+        database: Option<String>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<Outcome> {
         let flags = self.flags();
-        let service = Service::prepare(Home::at(self.data), role, flags, self.ready_file)?;
+        let home = Home::at(self.data);
+        let service = Service::prepare(home.clone(), role, flags, self.ready_file)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.context("the system gives no threads")?;
         let json = self.json;
         runtime.block_on(async {
             let stop = stop_signal()?;
-            service.run(beside(role), |reach| say(reach, json, out), stop).await
+            service.run(beside(role, database), |reach| say(reach, &home, json, out), stop).await
         })?;
         Ok(Outcome::Done)
     }
 }
 
 /// Pages and services of the role.
-fn beside(role: Role) -> impl FnOnce(&Ground) -> Result<Beside, Box<dyn std::error::Error + Send + Sync>> {
+fn beside(
+    role: Role,
+    database: Option<String>,
+) -> impl FnOnce(&Ground) -> Result<Beside, Box<dyn std::error::Error + Send + Sync>> {
     move |ground| match role {
-        Role::Authority => Ok(swabmesh_authority::services(ground)?),
+        Role::Authority => Ok(swabmesh_authority::services(ground, database.as_deref())?),
         Role::Site | Role::Lab => Ok(swabmesh_desk::pages(ground)?),
     }
 }
 
-/// The one line that a running node prints. Whoever closed the terminal does not stop the node.
-fn say(reach: &Reach, json: bool, out: &mut dyn Write) {
+/// What a running node prints. Whoever closed the terminal does not stop the node.
+fn say(reach: &Reach, home: &Home, json: bool, out: &mut dyn Write) {
     let line = if json {
         json!(reach).to_string()
     } else {
-        format!("{} is ready: {}  (Ctrl-C stops it)", reach.name, reach.url)
+        let first = swabmesh_desk::setup::code(home).map(|code| {
+            let (head, tail) = code.split_at(code.len() / 2);
+            format!("\nNobody can sign in yet: open the page and make the first supervisor with the code {head} {tail}")
+        });
+        format!("{} is ready: {}  (Ctrl-C stops it){}", reach.name, reach.url, first.unwrap_or_default())
     };
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

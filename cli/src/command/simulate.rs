@@ -1,14 +1,17 @@
 //! `swabmesh simulate`: a city's day in virtual time, with everything that can go wrong.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
-use swabmesh_simulations::report::Report;
+use swabmesh_simulations::report::{self, Report};
 use swabmesh_simulations::run::{Ran, run};
 use swabmesh_simulations::scenario::{self, Scenario};
 use swabmesh_simulations::world::World;
@@ -18,11 +21,17 @@ use crate::Outcome;
 /// Time between two lines of progress.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
-/// Run a simulated city: the production core on virtual clocks, links and disks.
+/// Run a simulated city: the production core on virtual clocks, links and disks
 ///
 /// A run is a function of its scenario and its seed. It fails when a rule does not hold; the report names the
-/// seed and the command that shows it again.
+/// seed and the command that shows it again. Ctrl-C ends it with the report so far.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  swabmesh simulate --list
+  swabmesh simulate --scenario district-cut --seed 7 --report district-cut
+  swabmesh simulate --scenario random --seeds 1..1000 --json
+  swabmesh simulate --scenario my.toml --seed 1 --trace trace.txt
+The report is one page, DIR/index.html: it needs no network and no script.")]
 pub(crate) struct Arguments {
     /// A scenario built in (see --list), or a TOML file.
     #[arg(long, default_value = "clinic-day")]
@@ -42,6 +51,9 @@ pub(crate) struct Arguments {
     /// Writes the trace to a file, one line an event; docs/testing.md is its legend.
     #[arg(long, conflicts_with = "seeds")]
     trace: Option<PathBuf>,
+    /// Writes a page for people: DIR/index.html, with charts of what happened.
+    #[arg(long, value_name = "DIR", conflicts_with = "seeds")]
+    report: Option<PathBuf>,
     /// Prints each report as one line of JSON.
     #[arg(long)]
     json: bool,
@@ -75,10 +87,19 @@ impl Arguments {
         }
         let seeds = self.seeds.clone().map_or(self.seed..self.seed + 1, |seeds| seeds.0);
         let mut outcome = Outcome::Done;
+        let stop = stopped_by_ctrl_c()?;
         for seed in seeds {
             let began = Instant::now();
             let scenario = self.scenario(seed)?;
-            let ran = run(&scenario, seed, self.sink()?, &mut progress(seed, began))?;
+            let mut progress = progress(seed, began);
+            let mut watch = |world: &World| {
+                progress(world);
+                if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let ran = run(&scenario, seed, self.sink()?, &mut watch)?;
+            if let Some(directory) = &self.report {
+                self.write_page(directory, &ran)?;
+            }
             let costed =
                 Costed { report: &ran.report, wall_ms: began.elapsed().as_millis(), peak_rss_mb: peak_rss_mb() };
             if self.json {
@@ -90,13 +111,30 @@ impl Arguments {
                 self.explain(&ran)?;
                 outcome = Outcome::Failed;
             }
+            if ran.ended_early {
+                writeln!(std::io::stderr(), "ended early: this is the report so far")?;
+                return Ok(Outcome::Failed);
+            }
         }
         Ok(outcome)
     }
 
+    fn write_page(&self, directory: &Path, ran: &Ran) -> anyhow::Result<()> {
+        fs::create_dir_all(directory).with_context(|| format!("creating {}", directory.display()))?;
+        let at = directory.join("index.html");
+        fs::write(&at, report::page(ran, &self.again(ran))).with_context(|| format!("writing {}", at.display()))
+    }
+
+    /// The command that repeats a run.
+    fn again(&self, ran: &Ran) -> String {
+        let sites = self.sites.map(|sites| format!(" --sites {sites}")).unwrap_or_default();
+        let minutes = self.minutes.map(|minutes| format!(" --minutes {minutes}")).unwrap_or_default();
+        format!("swabmesh simulate --scenario {} --seed {}{sites}{minutes}", self.scenario, ran.report.seed)
+    }
+
     fn scenario(&self, seed: u64) -> anyhow::Result<Scenario> {
         let mut scenario = if Path::new(&self.scenario).extension().is_some_and(|extension| extension == "toml") {
-            let text = std::fs::read_to_string(&self.scenario).with_context(|| format!("reading {}", self.scenario))?;
+            let text = fs::read_to_string(&self.scenario).with_context(|| format!("reading {}", self.scenario))?;
             Scenario::parse(&text)?
         } else {
             Scenario::named(&self.scenario, seed)?
@@ -117,19 +155,34 @@ impl Arguments {
         let mut to = std::io::stderr().lock();
         ran.last_lines.iter().try_for_each(|line| write!(to, "{line}"))?;
         ran.report.violations.iter().try_for_each(|violation| writeln!(to, "violated: {violation}"))?;
-        let sites = self.sites.map(|sites| format!(" --sites {sites}")).unwrap_or_default();
-        let minutes = self.minutes.map(|minutes| format!(" --minutes {minutes}")).unwrap_or_default();
-        let (scenario, seed) = (&self.scenario, ran.report.seed);
-        writeln!(to, "again: swabmesh simulate --scenario {scenario} --seed {seed}{sites}{minutes} --trace trace.txt")
+        writeln!(to, "swabmesh {}; again: {} --trace trace.txt", env!("CARGO_PKG_VERSION"), self.again(ran))
     }
 }
 
-/// Tells how far a run is, on the error stream, while somebody watches it.
+/// Set by the first Ctrl-C; the second one ends the process at once.
+fn stopped_by_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the system gives no threads")?;
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if set.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+            }
+        });
+    });
+    Ok(stop)
+}
+
+/// Tells how far a run is, on the error stream.
 fn progress(seed: u64, began: Instant) -> impl FnMut(&World) {
     let watched = std::io::stderr().is_terminal();
     let mut told = began;
     move |world| {
-        if watched || told.elapsed() >= PROGRESS_EVERY {
+        if told.elapsed() >= PROGRESS_EVERY {
             told = Instant::now();
             let (minutes, accepted) = (world.at.0 / 60_000, world.accepted.len());
             let end = if watched { '\r' } else { '\n' };
@@ -167,7 +220,7 @@ fn describe(costed: &Costed<'_>, out: &mut dyn Write) -> std::io::Result<()> {
 
 /// The most memory this process ever had, in megabytes, where the system tells.
 fn peak_rss_mb() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes / 1_024)
 }

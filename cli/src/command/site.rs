@@ -9,6 +9,7 @@ use super::{init, join, run};
 use crate::Outcome;
 
 mod correction;
+mod operator;
 mod register;
 pub(super) mod transport;
 pub(super) mod tube;
@@ -25,6 +26,7 @@ enum Action {
     Init(init::Arguments),
     Join(join::Arguments),
     Run(run::Arguments),
+    Operator(operator::Arguments),
     Register(Box<register::Arguments>),
     Tube(tube::Arguments),
     List(correction::ListArguments),
@@ -42,6 +44,7 @@ impl Arguments {
             Action::Init(arguments) => arguments.run(Role::Site, out),
             Action::Join(arguments) => arguments.run(out),
             Action::Run(arguments) => arguments.run(Role::Site, out),
+            Action::Operator(arguments) => arguments.run(out),
             Action::Register(arguments) => arguments.run(out),
             Action::Tube(arguments) => arguments.run(out),
             Action::List(arguments) => arguments.run(out),

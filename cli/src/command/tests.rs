@@ -21,7 +21,7 @@ fn every_command_about_a_node_explains_itself_with_an_example() {
     }
     let mut missing = Vec::new();
     let root = Arguments::command();
-    for name in ["site", "lab", "authority", "status", "result"] {
+    for name in ["site", "lab", "authority", "status", "result", "bundle", "wipe"] {
         without_example(root.find_subcommand(name).unwrap(), name, &mut missing);
     }
     assert!(missing.is_empty(), "{missing:?}");

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use swabmesh_protocol::command::Verdict;
+use swabmesh_protocol::copies::Custody;
 use swabmesh_protocol::fact::{Route, Subject};
 use swabmesh_protocol::id::{Barcode, CodeId, EntryId, Hash, NodeKey, Person};
 use swabmesh_protocol::results::{Reading, Recall};
@@ -61,6 +62,8 @@ pub struct RegistrationLine {
     pub route: Route,
     /// By whom.
     pub operator: String,
+    /// Where its farthest copy is.
+    pub held: Custody,
 }
 
 /// What most commands answer: the facts are on disk.

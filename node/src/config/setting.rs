@@ -1,13 +1,14 @@
 //! The table of settings: each key, what it must look like, and where it goes.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::Lane;
 
 use super::{Config, LogFormat};
-use crate::network::{PeerAddress, PeerKind};
+use crate::network::{Hours, PeerAddress, PeerKind};
 
 /// A value as somebody wrote it.
 #[derive(Debug, Clone)]
@@ -65,7 +66,7 @@ pub(super) struct Setting {
     pub(super) set: fn(&mut Config, &Given) -> Option<()>,
 }
 
-const ADDRESSES: &str = "a list of addresses such as 192.0.2.7:4001 or /ip4/192.0.2.7/tcp/4001";
+const ADDRESSES: &str = "a list of addresses such as 192.0.2.7:4001, authority.example:4001 or ws://192.0.2.7:443";
 
 /// Puts a parsed value where it belongs.
 macro_rules! set {
@@ -77,7 +78,7 @@ macro_rules! set {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 12] = [
+pub(super) const SETTINGS: [Setting; 16] = [
     Setting {
         key: "role",
         expected: "authority, site or lab",
@@ -96,12 +97,32 @@ pub(super) const SETTINGS: [Setting; 12] = [
         expected: "an address and a port such as 127.0.0.1:7410",
         set: set!(http_listen = |given| given.one()),
     },
+    Setting {
+        key: "https_listen",
+        expected: "an address and a port such as 0.0.0.0:7443",
+        set: set!(https_listen = |given| given.one().map(Some)),
+    },
     Setting { key: "listen", expected: ADDRESSES, set: set!(listen = |given| given.addresses()) },
     Setting { key: "peers", expected: ADDRESSES, set: set!(peers = |given| given.addresses()) },
     Setting {
         key: "authority_addresses",
         expected: ADDRESSES,
         set: set!(authority_addresses = |given| given.addresses()),
+    },
+    Setting {
+        key: "bandwidth_kbit",
+        expected: RATE,
+        set: set!(carrying.rates.node = |given| given.within(128..=10_000_000).map(bytes_per_s)),
+    },
+    Setting {
+        key: "peer_bandwidth_kbit",
+        expected: RATE,
+        set: set!(carrying.rates.peer = |given| given.within(128..=10_000_000).map(bytes_per_s)),
+    },
+    Setting {
+        key: "uplink_hours",
+        expected: "a list of times such as 06:00-06:20",
+        set: set!(carrying.uplink_hours = |given| hours(given)),
     },
     Setting { key: "mdns", expected: "true or false", set: set!(mdns = |given| given.one()) },
     Setting {
@@ -125,6 +146,18 @@ pub(super) const SETTINGS: [Setting; 12] = [
         set: set!(log.filter = |given| filter(given)),
     },
 ];
+
+/// Below this a chunk of 256 KiB takes longer than a peer waits for one.
+const RATE: &str = "a number of kbit/s from 128 to 10000000";
+
+fn bytes_per_s(kbit: u64) -> Option<NonZeroU64> {
+    NonZeroU64::new(kbit.saturating_mul(1_000) / 8)
+}
+
+fn hours(given: &Given) -> Option<Hours> {
+    let text = given.to_string();
+    Hours::parse(text.split(',').map(str::trim).filter(|window| !window.is_empty())).ok()
+}
 
 fn name(given: &Given) -> Option<swabmesh_protocol::text::Text<32>> {
     given.one().filter(|name: &swabmesh_protocol::text::Text<32>| !name.is_empty())

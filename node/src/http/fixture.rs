@@ -112,5 +112,6 @@ pub(crate) fn snapshot() -> Snapshot {
         seal_key: None,
         enrolled: 1,
     };
-    Snapshot { core, listening: Vec::new(), counters: BTreeMap::new(), disk: Disk::default() }
+    let (contacts, contact_times, listening) = Default::default();
+    Snapshot { core, contacts, contact_times, listening, counters: BTreeMap::new(), disk: Disk::default() }
 }

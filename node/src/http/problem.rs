@@ -124,6 +124,7 @@ fn sort(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             (CONFLICT, "no-such-registration", "Look at the tube again: it may have been moved or voided.")
         }
         Refusal::NotReported { .. } => (CONFLICT, "not-reported", "Report the tube first."),
+        Refusal::CorrectedWithoutReason { .. } => (WRONG, "corrected-without-reason", "Correct it, with the reason."),
         Refusal::NoSuchCode => (CONFLICT, "no-such-code", "Check person and kind."),
         Refusal::NoIssuerKey => (CONFLICT, "no-issuer-key", "Publish a trust list with an active issuing key."),
         Refusal::NoSuchNode => (CONFLICT, "no-such-node", "Check the node's key."),

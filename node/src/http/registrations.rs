@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use swabmesh_protocol::command::{Command, Presented, Register, Reply};
 use swabmesh_protocol::id::{EntryId, FeedHeader};
+use swabmesh_protocol::replica::Replica;
 
 use super::body::{Asked, Body, Named};
 use super::problem::Problem;
@@ -46,7 +47,9 @@ pub(super) async fn list(
     let (view, snapshot) = (shell.node.view().clone(), shell.node.snapshot());
     let core = &snapshot.core;
     let own = FeedHeader { writer: core.node, epoch: core.epoch, lane: core.lane }.id();
-    Ok(Json(read(move || reading::registrations(&view, own, lines(limit))).await?))
+    let marks = shell.look(Replica::neighbour_marks).await?;
+    let neighbour = marks.get(&own).copied().unwrap_or_default();
+    Ok(Json(read(move || reading::registrations(&view, own, neighbour, lines(limit))).await?))
 }
 
 pub(super) async fn void(

@@ -1,6 +1,6 @@
 //! Addresses of peers, and the two names of one key.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use libp2p::PeerId;
 use libp2p::multiaddr::{Multiaddr, Protocol};
@@ -14,11 +14,11 @@ const PEER_ID_PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
 /// Why a text names no peer this carrier can dial. The text's writer is at fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Neither `ip:port` nor a multiaddress.
-    #[error("'{0}' is neither IP:PORT nor /ip4/IP/tcp/PORT")]
+    /// Neither `HOST:PORT` nor a multiaddress.
+    #[error("'{0}' is neither HOST:PORT, ws://HOST:PORT nor /ip4/IP/tcp/PORT")]
     Syntax(String),
-    /// A multiaddress of another transport; this carrier speaks TCP to an IP address.
-    #[error("'{0}' is not an address of TCP over IP")]
+    /// A multiaddress of another transport; this carrier speaks TCP, plain or in a websocket.
+    #[error("'{0}' is not an address of TCP or of a websocket")]
     Transport(Multiaddr),
     /// The `/p2p/` part names a key that is not Ed25519.
     #[error("'{0}' names a key that is not Ed25519")]
@@ -46,33 +46,84 @@ pub struct PeerAddress {
 }
 
 impl PeerAddress {
-    /// Reads `192.0.2.1:4001`, `[2001:db8::1]:4001` or `/ip4/192.0.2.1/tcp/4001`, the last with or without `/p2p/ID`.
+    /// Reads `192.0.2.1:4001`, `[2001:db8::1]:4001`, `authority.example:4001`, any of them after `ws://` for a websocket, or
+    /// `/ip4/192.0.2.1/tcp/4001`, the last with or without `/ws` and `/p2p/ID`.
     ///
     /// # Errors
     /// [`AddressError`] says what the text is instead.
     pub fn parse(text: &str, kind: PeerKind) -> Result<Self, AddressError> {
-        let address = match text.parse::<SocketAddr>() {
-            Ok(socket) => Multiaddr::from(socket.ip()).with(Protocol::Tcp(socket.port())),
-            Err(_) => text.parse().map_err(|_| AddressError::Syntax(text.to_owned()))?,
+        let (socket, websocket) = match text.strip_prefix("ws://") {
+            Some(rest) => (rest.strip_suffix('/').unwrap_or(rest), true),
+            None => (text, false),
+        };
+        let address = match host_and_port(socket) {
+            Some((host, port)) => {
+                let address = Multiaddr::from(host).with(Protocol::Tcp(port));
+                if websocket { address.with(Protocol::Ws("/".into())) } else { address }
+            }
+            None => text.parse().map_err(|_| AddressError::Syntax(text.to_owned()))?,
         };
         let (address, key) = without_key(address)?;
         Ok(Self { key, addresses: vec![address], kind })
     }
 }
 
-/// Splits an address of TCP over IP from the key it may name.
+/// The host and the port of `HOST:PORT`.
+fn host_and_port(text: &str) -> Option<(Protocol<'_>, u16)> {
+    if let Ok(socket) = text.parse::<SocketAddr>() {
+        let host = match socket.ip() {
+            IpAddr::V4(ip) => Protocol::Ip4(ip),
+            IpAddr::V6(ip) => Protocol::Ip6(ip),
+        };
+        return Some((host, socket.port()));
+    }
+    let (name, port) = text.split_once(':')?;
+    let labels = name.split('.').all(|label| {
+        let inside = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+        !label.is_empty() && label.len() <= 63 && label.chars().all(inside) && !label.starts_with('-')
+    });
+    // A name ends in letters: `192.0.2` is a slip, not a name.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_name = labels && name.len() <= 253 && last.chars().any(|letter| letter.is_ascii_alphabetic());
+    port.parse().ok().filter(|_| is_name).map(|port| (Protocol::Dns(name.into()), port))
+}
+
+/// Splits an address of TCP, plain or in a websocket, from the key it may name.
 pub(super) fn without_key(address: Multiaddr) -> Result<(Multiaddr, Option<NodeKey>), AddressError> {
-    let mut parts = address.iter();
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(host @ (Protocol::Ip4(_) | Protocol::Ip6(_))), Some(port @ Protocol::Tcp(_)), peer, None) => {
-            let key = match peer {
-                None => None,
-                Some(Protocol::P2p(peer)) => Some(node_key(&peer).ok_or_else(|| AddressError::Key(address.clone()))?),
-                Some(_) => return Err(AddressError::Transport(address.clone())),
-            };
-            Ok((Multiaddr::empty().with(host).with(port), key))
+    let wrong = || AddressError::Transport(address.clone());
+    let mut parts = address.iter().peekable();
+    let (Some(host), Some(port @ Protocol::Tcp(_))) = (parts.next(), parts.next()) else { return Err(wrong()) };
+    let names =
+        matches!(host, Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_));
+    let mut plain = Multiaddr::from(host).with(port);
+    if let Some(websocket) = parts.next_if(|part| matches!(part, Protocol::Ws(_))) {
+        plain.push(websocket);
+    }
+    let key = match (names, parts.next(), parts.next()) {
+        (true, None, None) => None,
+        (true, Some(Protocol::P2p(peer)), None) => {
+            Some(node_key(&peer).ok_or_else(|| AddressError::Key(address.clone()))?)
         }
-        _ => Err(AddressError::Transport(address.clone())),
+        _ => return Err(wrong()),
+    };
+    drop(parts);
+    Ok((plain, key))
+}
+
+/// An address as people write it: `192.0.2.1:4001`, `ws://authority.example:443`; as it is when there is no such form.
+#[must_use]
+pub fn plain(address: &Multiaddr) -> String {
+    let mut parts = address.iter();
+    let host = match parts.next() {
+        Some(Protocol::Ip4(ip)) => ip.to_string(),
+        Some(Protocol::Ip6(ip)) => format!("[{ip}]"),
+        Some(Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name)) => name.into_owned(),
+        _ => return address.to_string(),
+    };
+    match (parts.next(), parts.next()) {
+        (Some(Protocol::Tcp(port)), None) => format!("{host}:{port}"),
+        (Some(Protocol::Tcp(port)), Some(Protocol::Ws(_))) => format!("ws://{host}:{port}"),
+        _ => address.to_string(),
     }
 }
 
@@ -116,11 +167,28 @@ mod tests {
     }
 
     #[test]
+    fn names_and_websockets_are_addresses_too() {
+        for (text, address) in [
+            ("authority.example:4001", "/dns/authority.example/tcp/4001"),
+            ("ws://authority.example:443/", "/dns/authority.example/tcp/443/ws"),
+            ("ws://192.0.2.1:443", "/ip4/192.0.2.1/tcp/443/ws"),
+            ("/dns4/authority.example/tcp/443/ws", "/dns4/authority.example/tcp/443/ws"),
+        ] {
+            let parsed = PeerAddress::parse(text, PeerKind::Authority).unwrap();
+            assert_eq!(parsed.addresses, [address.parse().unwrap()], "{text}");
+            let again = PeerAddress::parse(&plain(&parsed.addresses[0]), PeerKind::Authority).unwrap();
+            assert_eq!(again.addresses[0].iter().count(), parsed.addresses[0].iter().count());
+        }
+    }
+
+    #[test]
     fn an_address_of_another_transport_is_refused_with_its_reason() {
-        for text in ["/ip4/192.0.2.1/udp/4001/quic-v1", "/dns4/example.org/tcp/4001", "/ip4/192.0.2.1/tcp/4001/ws"] {
+        for text in ["/ip4/192.0.2.1/udp/4001/quic-v1", "/unix/x", "/ip4/192.0.2.1/tcp/4001/wss"] {
             assert!(matches!(PeerAddress::parse(text, PeerKind::Lan), Err(AddressError::Transport(_))), "{text}");
         }
-        for text in ["192.0.2.1", "example.org:4001", "4001"] {
+        for text in
+            ["192.0.2.1", "example.org", "192.0.2:4001", "a..b:4001", "example.org:70000", "wss://a.b:1", "4001"]
+        {
             assert!(matches!(PeerAddress::parse(text, PeerKind::Lan), Err(AddressError::Syntax(_))), "{text}");
         }
         let hashed = format!("/ip4/192.0.2.1/tcp/4001/p2p/{}", PeerId::random());

@@ -18,8 +18,10 @@ use super::dialer::{Attempt, Dialer, TargetId};
 use super::figures::{Counters, DialFailure, Disconnect, Refusal};
 use super::link::Stop;
 use super::links::{Links, Live, Opened};
+use super::rate::LinkBytes;
 use super::streams::{Opening, StreamEvent};
 use super::transport::{Behaviours, BehavioursEvent};
+use super::uplink::{Change, Uplink};
 use super::{LinkId, NetworkCommand, NetworkEvent, NetworkTimes};
 
 /// Refusals and failed dials waiting for room in the queue of events; more are counted and left out.
@@ -49,6 +51,8 @@ pub(super) struct Driver {
     events: mpsc::Sender<NetworkEvent>,
     hints: VecDeque<NetworkEvent>,
     counters: Arc<Counters>,
+    uplink: Uplink,
+    look_at: Instant,
     times: NetworkTimes,
 }
 
@@ -58,18 +62,24 @@ impl Driver {
         swarm: Swarm<Behaviours>,
         links: Links,
         events: mpsc::Sender<NetworkEvent>,
-        counters: Arc<Counters>,
+        (counters, uplink): (Arc<Counters>, Uplink),
         times: NetworkTimes,
     ) -> Self {
-        let dialer = Dialer::new(times.redial_lan, times.redial_authority);
+        let mut dialer = Dialer::new(times.redial_lan, times.redial_authority);
+        dialer.pause_uplink(!uplink.is_open(), Instant::now());
+        let look_at = Instant::now();
         let (dials, connecting, met, hints) = Default::default();
-        Self { key, swarm, links, dialer, dials, connecting, met, events, hints, counters, times }
+        Self { key, swarm, links, dialer, dials, connecting, met, events, hints, counters, uplink, look_at, times }
     }
 
     /// Runs until every handle is gone or nobody takes events.
     pub(super) async fn run(mut self, mut orders: mpsc::Receiver<NetworkCommand>) {
         loop {
             let due = self.dialer.next_due();
+            if let Some(contacts) = self.dialer.contacts() {
+                self.uplink.tell(contacts);
+            }
+            let looks = self.uplink.look_every();
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_swarm(event),
                 order = orders.recv() => match order {
@@ -79,6 +89,10 @@ impl Driver {
                 Some((live, reason)) = self.links.next_ended() => self.on_ended(&live, reason),
                 taken = pass_on(&self.events, &mut self.hints), if !self.hints.is_empty() => if !taken { break },
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => self.dial_due(),
+                () = sleep_until(self.look_at.into()), if looks.is_some() => {
+                    self.look_at = Instant::now() + looks.unwrap_or_default();
+                    self.look_at_hours();
+                }
             }
         }
         self.stop().await;
@@ -111,6 +125,22 @@ impl Driver {
             }
         };
         let _ = timeout(self.times.drain_max / 2, closed).await;
+    }
+
+    /// Opens or closes the uplink when its hours say so.
+    fn look_at_hours(&mut self) {
+        let uplinks = self.dialer.uplinks();
+        let live: Vec<(LinkId, LinkBytes)> = self.links.of(&uplinks).map(|(link, live)| (link, live.bytes())).collect();
+        match self.uplink.look(live.iter().map(|(_, bytes)| *bytes)) {
+            Some(Change::Opened) => self.dialer.pause_uplink(false, Instant::now()),
+            Some(Change::Closed) => {
+                self.dialer.pause_uplink(true, Instant::now());
+                for (link, _) in live {
+                    self.links.stop(link, Stop::Drained(Disconnect::Paused));
+                }
+            }
+            None => {}
+        }
     }
 
     fn on_command(&mut self, command: NetworkCommand) {
@@ -232,7 +262,8 @@ impl Driver {
                 self.swarm.close_connection(connection);
                 self.refuse(Some(key), Some(connecting.address), Refusal::NoStream);
                 if let Some(target) = target {
-                    self.dialer.failed(&target, Instant::now(), draw());
+                    let why = DialFailure::RefusedHere(Refusal::NoStream);
+                    self.dialer.failed(&target, why, Instant::now(), draw());
                 }
             }
             Opening::Opened { stream, since } => {
@@ -251,7 +282,8 @@ impl Driver {
             self.swarm.close_connection(opened.connection);
             self.refuse(Some(key), Some(opened.address), Refusal::Limit);
             if let Some(target) = target {
-                self.dialer.failed(target, Instant::now(), draw());
+                let why = DialFailure::RefusedHere(Refusal::Limit);
+                self.dialer.failed(target, why, Instant::now(), draw());
             }
             return;
         }
@@ -282,6 +314,9 @@ impl Driver {
     fn on_ended(&mut self, live: &Live, reason: Disconnect) {
         self.counters.change(|figures| figures.link_ended(reason));
         self.swarm.close_connection(live.connection);
+        if self.dialer.uplinks().contains(&live.key) {
+            self.uplink.link_ended(live.bytes());
+        }
         self.note_unlinked(&live.key);
     }
 
@@ -309,7 +344,7 @@ impl Driver {
             DialError::WrongPeerId { obtained, .. } => DialFailure::OtherKey(node_key(&obtained)),
             DialError::LocalPeerId { .. } => DialFailure::Ourselves,
             DialError::Transport(tried) => DialFailure::Unreachable(
-                tried.into_iter().map(|(address, error)| format!("{address}: {error}")).collect(),
+                tried.iter().map(|(address, error)| format!("{address}: {}", root_cause(error))).collect(),
             ),
             DialError::NoAddresses | DialError::DialPeerConditionFalse(_) | DialError::Aborted => {
                 DialFailure::Unreachable(Vec::new())
@@ -320,7 +355,7 @@ impl Driver {
 
     fn dial_failed(&mut self, attempt: Attempt, failure: DialFailure) {
         self.counters.change(|figures| figures.dials_failed += 1);
-        self.dialer.failed(&attempt.target, Instant::now(), draw());
+        self.dialer.failed(&attempt.target, failure.clone(), Instant::now(), draw());
         let Attempt { target: _, key, addresses } = attempt;
         self.hint(NetworkEvent::DialFailed { peer: key, addresses, failure }, HINTS_MAX);
     }
@@ -374,6 +409,15 @@ async fn pass_on(events: &mpsc::Sender<NetworkEvent>, hints: &mut VecDeque<Netwo
 /// Of one dialled by each side, it keeps its own. Of two dialled by the same side, the newer: who dials again has lost the older.
 const fn newer_is_better(older_is_ours: bool, newer_is_ours: bool) -> bool {
     newer_is_ours || !older_is_ours
+}
+
+/// What the system said in the end: the layers in between only repeat it.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    root.to_string()
 }
 
 fn refusal(cause: ConnectionDenied) -> Refusal {

@@ -79,6 +79,9 @@ pub enum Disconnect {
     /// The other connection of the same two nodes is kept.
     #[error("duplicate")]
     Duplicate,
+    /// The hours of the metered uplink are over.
+    #[error("paused")]
+    Paused,
     /// The peer's key was withdrawn.
     #[error("withdrawn")]
     Withdrawn,

@@ -8,11 +8,12 @@ use futures::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use libp2p::swarm::Stream;
 use swabmesh_protocol::limits::FRAME_BYTES_MAX;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::figures::{Counters, Disconnect};
 use super::frame::{FrameError, read_frame, write_frame};
 use super::outbox::{Outboxes, Waiting};
+use super::rate::{Meter, Meters};
 use super::{LinkId, NetworkEvent, NetworkLimits, NetworkTimes, PROBATION_FRAME_BYTES_MAX};
 
 /// How a link is made to end.
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) ended: mpsc::Sender<(LinkId, Disconnect)>,
     pub(super) outboxes: Arc<Outboxes>,
     pub(super) counters: Arc<Counters>,
+    pub(super) meters: Arc<Meters>,
     pub(super) limits: NetworkLimits,
     pub(super) times: NetworkTimes,
 }
@@ -39,6 +41,7 @@ pub(super) struct Shared {
 pub(super) struct Link {
     pub(super) link: LinkId,
     pub(super) shared: Shared,
+    pub(super) meter: Arc<Meter>,
     pub(super) waiting: Waiting,
     pub(super) admitted: watch::Receiver<bool>,
     pub(super) probation_ends: Instant,
@@ -48,19 +51,20 @@ impl Link {
     pub(super) async fn run(mut self, connected: NetworkEvent, stream: Stream, stopped: oneshot::Receiver<Stop>) {
         let reason = self.carry(connected, stream, stopped).await;
         self.shared.outboxes.remove(self.link);
+        self.shared.meters.remove(self.link);
         // The driver first: it must be able to redial while the upper layer is busy. Either is gone only when all is.
         let _ = self.shared.ended.send((self.link, reason)).await;
         let _ = self.shared.events.send(NetworkEvent::Disconnected { link: self.link, reason }).await;
     }
 
     async fn carry(&mut self, connected: NetworkEvent, stream: Stream, stopped: oneshot::Receiver<Stop>) -> Disconnect {
-        let Self { link, shared, waiting, admitted, probation_ends } = self;
+        let Self { link, shared, meter, waiting, admitted, probation_ends } = self;
         let (mut reader, mut writer) = stream.split();
-        let mut transmit = pin!(transmit(*link, shared, waiting, admitted.clone(), &mut writer));
+        let mut transmit = pin!(transmit(*link, (shared, meter), waiting, admitted.clone(), &mut writer));
         let stop = {
             let receive = pin!(async {
                 match shared.events.send(connected).await {
-                    Ok(()) => receive(*link, shared, admitted.clone(), &mut reader).await,
+                    Ok(()) => receive(*link, (shared, meter), admitted.clone(), &mut reader).await,
                     Err(_) => Disconnect::Shutdown,
                 }
             });
@@ -100,7 +104,7 @@ async fn probation(mut admitted: watch::Receiver<bool>, ends: Instant) -> Discon
 /// Hands frames up until the stream ends. A stranger is heard with one frame; what follows stays unread until it is admitted.
 async fn receive(
     link: LinkId,
-    shared: &Shared,
+    (shared, meter): (&Shared, &Meter),
     mut admitted: watch::Receiver<bool>,
     reader: &mut ReadHalf<Stream>,
 ) -> Disconnect {
@@ -122,11 +126,16 @@ async fn receive(
             }
         };
         shared.counters.received(bytes.len());
+        let unpaid = meter.received(bytes.len());
         if shared.events.send(NetworkEvent::Frame { link, bytes }).await.is_err() {
             return Disconnect::Shutdown;
         }
         if admitted.wait_for(|admitted| *admitted).await.is_err() {
             return Disconnect::Shutdown;
+        }
+        // What is not read keeps the peer from sending: the limit holds for both directions.
+        if !unpaid.is_zero() {
+            sleep(unpaid).await;
         }
     }
 }
@@ -135,7 +144,7 @@ async fn receive(
 /// Closes our side and returns once the link has left the table and its queue is empty.
 async fn transmit(
     link: LinkId,
-    shared: &Shared,
+    (shared, meter): (&Shared, &Meter),
     waiting: &mut Waiting,
     admitted: watch::Receiver<bool>,
     writer: &mut WriteHalf<Stream>,
@@ -143,7 +152,9 @@ async fn transmit(
     let stall_max = shared.times.stall_max;
     let mut beat = Instant::now() + shared.times.heartbeat;
     let mut owes_word = false;
+    let mut paid_at = Instant::now();
     loop {
+        let unpaid = paid_at > Instant::now();
         let frame = tokio::select! {
             biased;
             // Beside the rest: frames and heartbeats must go on while the upper layer is busy.
@@ -155,7 +166,8 @@ async fn transmit(
                 }
                 Err(_) => return Disconnect::Shutdown,
             },
-            frame = waiting.next() => frame,
+            frame = waiting.next(), if !unpaid => frame,
+            () = sleep_until(paid_at), if unpaid => continue,
             () = sleep_until(beat) => Some(Vec::new()),
         };
         let written = match frame {
@@ -170,6 +182,7 @@ async fn transmit(
             Some(frame) => {
                 let written = write_frame(writer, &frame, stall_max).await;
                 waiting.left(frame.len());
+                paid_at = Instant::now() + meter.sent(frame.len());
                 written.inspect(|()| shared.counters.sent(frame.len()))
             }
         };

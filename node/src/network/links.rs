@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::figures::{Counters, Disconnect};
 use super::link::{Link, Shared, Stop};
 use super::outbox::{Outboxes, queue};
+use super::rate::{Bucket, LinkBytes, Meter, Meters, Rates};
 use super::{LinkId, NetworkEvent, NetworkLimits, NetworkTimes};
 
 /// Ended links the driver has not heard of yet; a link waits when it is full, and the driver never waits for a link.
@@ -40,6 +41,7 @@ pub(super) struct Live {
     pub(super) key: NodeKey,
     pub(super) connection: ConnectionId,
     pub(super) outbound: bool,
+    meter: Arc<Meter>,
     admitted: watch::Sender<bool>,
     /// Taken once the link is told to stop.
     stop: Option<oneshot::Sender<Stop>>,
@@ -53,12 +55,24 @@ impl Live {
         self.stop.is_some() && !self.gone
     }
 
+    /// What crossed so far.
+    pub(super) fn bytes(&self) -> LinkBytes {
+        self.meter.bytes()
+    }
+
     fn stop(&mut self, stop: Stop) {
         if let Some(sender) = self.stop.take() {
             // A link that has ended by itself meanwhile keeps its own reason.
             let _ = sender.send(stop);
         }
     }
+}
+
+/// What links share with the handle.
+pub(super) struct Tables {
+    pub(super) outboxes: Arc<Outboxes>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) meters: Arc<Meters>,
 }
 
 /// All links.
@@ -71,20 +85,25 @@ pub(super) struct Links {
     next: u64,
     ended: mpsc::Receiver<(LinkId, Disconnect)>,
     shared: Shared,
+    rates: Rates,
+    /// The limit of the whole node.
+    bucket: Option<Arc<Bucket>>,
 }
 
 impl Links {
     pub(super) fn new(
         events: mpsc::Sender<NetworkEvent>,
-        outboxes: Arc<Outboxes>,
-        counters: Arc<Counters>,
+        tables: Tables,
         limits: NetworkLimits,
         times: NetworkTimes,
+        rates: Rates,
     ) -> Self {
         let (sender, ended) = mpsc::channel(ENDED_MAX);
-        let shared = Shared { events, ended: sender, outboxes, counters, limits, times };
+        let Tables { outboxes, counters, meters } = tables;
+        let shared = Shared { events, ended: sender, outboxes, counters, meters, limits, times };
+        let bucket = rates.node.map(|rate| Arc::new(Bucket::new(rate, std::time::Instant::now())));
         let (live, by_key, by_connection) = Default::default();
-        Self { live, by_key, by_connection, tasks: JoinSet::new(), next: 1, ended, shared }
+        Self { live, by_key, by_connection, tasks: JoinSet::new(), next: 1, ended, shared, rates, bucket }
     }
 
     /// Makes a link of a connection and starts its task.
@@ -96,14 +115,18 @@ impl Links {
         let (admit, admitted) = watch::channel(opened.admitted);
         let (stop, stopped) = oneshot::channel();
         let Opened { key, connection, stream, since, outbound, admitted: known, address } = opened;
-        let live = Live { key, connection, outbound, admitted: admit, stop: Some(stop), gone: false };
+        let own = self.rates.peer.map(|rate| Arc::new(Bucket::new(rate, std::time::Instant::now())));
+        let meter = Arc::new(Meter::new(self.bucket.iter().cloned().chain(own).collect()));
+        self.shared.meters.insert(link, Arc::clone(&meter));
+        let metered = Arc::clone(&meter);
+        let live = Live { key, connection, outbound, meter, admitted: admit, stop: Some(stop), gone: false };
         self.live.insert(link, live);
         self.by_key.entry(key).or_default().insert(link);
         self.by_connection.insert(connection, link);
         self.shared.outboxes.insert(link, outbox);
         let probation_ends = since + self.shared.times.probation;
         let connected = NetworkEvent::Connected { peer: key, link, outbound, admitted: known, address };
-        let task = Link { link, shared: self.shared.clone(), waiting, admitted, probation_ends };
+        let task = Link { link, shared: self.shared.clone(), meter: metered, waiting, admitted, probation_ends };
         self.tasks.spawn(task.run(connected, stream, stopped));
     }
 
@@ -142,6 +165,14 @@ impl Links {
     pub(super) fn up(&self, key: &NodeKey) -> impl Iterator<Item = (LinkId, &Live)> {
         let links = self.by_key.get(key).into_iter().flatten();
         links.filter_map(|link| self.live.get(link).filter(|live| live.is_up()).map(|live| (*link, live)))
+    }
+
+    /// The links to these peers.
+    pub(super) fn of(&self, keys: &[NodeKey]) -> impl Iterator<Item = (LinkId, &Live)> {
+        keys.iter()
+            .filter_map(|key| self.by_key.get(key))
+            .flatten()
+            .filter_map(|link| Some((*link, self.live.get(link)?)))
     }
 
     pub(super) fn has_link(&self, key: &NodeKey) -> bool {

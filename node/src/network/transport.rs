@@ -1,4 +1,4 @@
-//! The libp2p stack: TCP, noise, the muxer, and the behaviours in their order.
+//! The libp2p stack: TCP or websocket, noise, the muxer, and the behaviours in their order.
 
 use std::time::Duration;
 
@@ -6,14 +6,19 @@ use libp2p::core::upgrade::Version;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{self, NetworkBehaviour, Swarm};
 use libp2p::{Transport, connection_limits, identity, mdns, noise, tcp};
+use libp2p_websocket as websocket;
 
 use super::gate::Gate;
 use super::muxer::Yamux;
+use super::names::Named;
 use super::streams::Streams;
 use super::{NetworkConfig, NetworkError};
 
 /// Connections of one peer: two, because two nodes that dial each other at once make two, and the better one is kept.
 const CONNECTIONS_PER_PEER_MAX: u32 = 2;
+
+/// Bytes of one websocket frame; what noise writes at once is shorter. A stranger can make us set this much aside.
+const WEBSOCKET_FRAME_BYTES_MAX: usize = 128 * 1024;
 
 /// How often neighbours are asked for, and how long an answer holds. Source: guess; half a minute is soon for a new laptop on the desk.
 const MULTICAST_QUERY: Duration = Duration::from_secs(30);
@@ -34,7 +39,10 @@ pub(super) fn swarm(config: &NetworkConfig) -> Result<Swarm<Behaviours>, Network
     let key = identity::Keypair::ed25519_from_bytes(config.key.to_bytes()).map_err(|error| key_error(error.into()))?;
     let peer = key.public().to_peer_id();
     let noise = noise::Config::new(&key).map_err(|error| key_error(error.into()))?;
-    let transport = tcp::tokio::Transport::new(tcp::Config::default())
+    let tcp = || tcp::tokio::Transport::new(tcp::Config::default());
+    let mut websocket = websocket::Config::new(tcp());
+    websocket.set_max_data_size(WEBSOCKET_FRAME_BYTES_MAX);
+    let transport = Named::new(websocket.or_transport(tcp()))
         .upgrade(Version::V1Lazy)
         .authenticate(noise)
         .multiplex(Yamux)

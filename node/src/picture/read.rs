@@ -105,13 +105,17 @@ pub fn codes_in_bytes(bytes: &[u8]) -> Result<Vec<String>, PictureError> {
 /// [`PictureError::FrameBytes`], [`PictureError::TooManyPixels`], [`PictureError::NoCode`],
 /// [`PictureError::DecoderFailed`].
 pub fn codes_in_luma(width: u32, height: u32, pixels: &[u8]) -> Result<Vec<String>, PictureError> {
+    codes_at(&ATTEMPTS, width, height, pixels)
+}
+
+fn codes_at(attempts: &[Attempt], width: u32, height: u32, pixels: &[u8]) -> Result<Vec<String>, PictureError> {
     let claimed = check_pixels(width, height)?;
     if claimed == 0 || u64::try_from(pixels.len()).ok() != Some(claimed) {
         return Err(PictureError::FrameBytes { width, height, found: pixels.len() });
     }
     let frame = Frame { width, height, pixels };
     let mut failed = false;
-    for attempt in ATTEMPTS {
+    for attempt in attempts {
         match attempt.run(frame) {
             Ok(texts) if !texts.is_empty() => return Ok(distinct(texts)),
             Ok(_) => {}
@@ -119,6 +123,15 @@ pub fn codes_in_luma(width: u32, height: u32, pixels: &[u8]) -> Result<Vec<Strin
         }
     }
     Err(if failed { PictureError::DecoderFailed } else { PictureError::NoCode })
+}
+
+/// Reads every code in a grey frame of a camera, at the first look only: the next frame comes sooner than a second
+/// look would end. Never an empty list.
+///
+/// # Errors
+/// As [`codes_in_luma`].
+pub fn codes_in_frame(width: u32, height: u32, pixels: &[u8]) -> Result<Vec<String>, PictureError> {
+    codes_at(ATTEMPTS.get(..1).unwrap_or_default(), width, height, pixels)
 }
 
 fn check_pixels(width: u32, height: u32) -> Result<u64, PictureError> {

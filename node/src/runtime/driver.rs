@@ -10,7 +10,9 @@ use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::command::{Refusal, Reply};
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::NodeKey;
-use swabmesh_protocol::io::{Arrival, Input, LinkId, Notice, Output, PersistError, RequestId};
+use swabmesh_protocol::io::{
+    Arrival, Carried, ImportRefusal, Imported, Input, LinkId, Notice, Output, PersistError, RequestId,
+};
 use swabmesh_protocol::replica::Replica;
 use swabmesh_protocol::restore;
 use swabmesh_protocol::roster::Standing;
@@ -19,6 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant as Moment, sleep_until};
 
 use super::indexer::Job;
+use super::peers::Peers;
 use super::snapshot::{Disk, Snapshot};
 use super::tables::{Tables, arrival};
 use super::{Counters, Request};
@@ -55,18 +58,25 @@ type Persisted = (RequestId, Result<frame::Arrival, StoreError>);
 
 /// Owns the core.
 pub(super) struct Driver {
+    queues: Queues,
     replica: Replica,
     store: Store,
     tables: Tables,
     carrier: NetworkHandle,
     indexer: SyncSender<Job>,
+    /// For the index, once the answers are out: waking it takes the waker some of the time a sync takes.
+    to_index: Vec<Job>,
     peers: Vec<PeerAddress>,
+    known: Peers,
     started: Instant,
     inputs: VecDeque<Input>,
     replies: BTreeMap<RequestId, oneshot::Sender<Result<Reply, Refusal>>>,
+    imports: BTreeMap<RequestId, oneshot::Sender<Result<Imported, ImportRefusal>>>,
     writing: BTreeMap<RequestId, Writing>,
     backlog: BTreeMap<LinkId, VecDeque<Vec<u8>>>,
     commands: u64,
+    /// Nobody waited beside it when the last group became durable.
+    quiet: bool,
     counters: Counters,
     listening: BTreeSet<String>,
     completions: (mpsc::Sender<Persisted>, mpsc::Receiver<Persisted>),
@@ -89,31 +99,37 @@ enum Event {
 
 impl Driver {
     pub(super) fn new(
+        queues: Queues,
         replica: Replica,
-        store: Store,
         tables: Tables,
         carrier: NetworkHandle,
         indexer: SyncSender<Job>,
-        peers: Vec<PeerAddress>,
+        (peers, known): (Vec<PeerAddress>, Peers),
         stranded: Vec<Vec<u8>>,
     ) -> Self {
         let started = Instant::now();
         let status = replica.status(now(started));
-        let snapshot =
-            Snapshot { core: status, listening: Vec::new(), counters: Counters::new(), disk: Disk::default() };
+        let (contacts, contact_times, listening) = Default::default();
+        let (counters, disk) = (Counters::new(), Disk::default());
+        let snapshot = Snapshot { core: status, contacts, contact_times, listening, counters, disk };
         Self {
+            queues,
             replica,
-            store,
+            store: tables.store().clone(),
             tables,
             carrier,
             indexer,
+            to_index: Vec::new(),
             peers,
+            known,
             started,
             inputs: VecDeque::new(),
             replies: BTreeMap::new(),
+            imports: BTreeMap::new(),
             writing: BTreeMap::new(),
             backlog: BTreeMap::new(),
             commands: 0,
+            quiet: true,
             counters: Counters::new(),
             listening: BTreeSet::new(),
             completions: mpsc::channel(COMPLETIONS_QUEUE),
@@ -129,7 +145,7 @@ impl Driver {
     }
 
     /// Runs until asked to stop.
-    pub(super) async fn run(mut self, mut queues: Queues) {
+    pub(super) async fn run(mut self) {
         let enrolled = self.replica.enrolled().map(|certificate| certificate.node).collect();
         self.tell_carrier(NetworkCommand::Roster(enrolled)).await;
         self.tell_carrier(NetworkCommand::Peers(self.peers.clone())).await;
@@ -142,20 +158,23 @@ impl Driver {
                 biased;
                 Some(persisted) = self.completions.1.recv() => Event::Persisted(persisted),
                 Some(kept) = self.kept.1.recv() => Event::Kept(kept),
-                Ok(()) = queues.indexed.changed() => Event::Indexed,
-                request = queues.requests.recv() => Event::Request(request),
+                Ok(()) = self.queues.indexed.changed() => Event::Indexed,
+                request = self.queues.requests.recv() => Event::Request(request),
                 () = sleep_until(deadline.unwrap_or(draw_at)), if deadline.is_some() => Event::Deadline,
-                event = queues.network.recv() => Event::Network(event),
+                event = self.queues.network.recv() => Event::Network(event),
                 () = sleep_until(draw_at) => Event::Draw,
             };
             match event {
-                Event::Persisted((request, result)) => self.persisted(request, result),
+                Event::Persisted((request, result)) => {
+                    self.quiet = self.nobody_else_waits();
+                    self.persisted(request, result);
+                }
                 Event::Kept((at, node, certificate)) => {
-                    self.index(Job::Remember(restore::kept(&node, certificate)));
-                    self.index(Job::Other { arrival: arrival(at) });
+                    self.to_index.push(Job::Remember(restore::kept(&node, certificate)));
+                    self.to_index.push(Job::Other { arrival: arrival(at) });
                 }
                 Event::Indexed => {
-                    let through = *queues.indexed.borrow_and_update();
+                    let through = *self.queues.indexed.borrow_and_update();
                     self.inputs.push_back(Input::Indexed { through });
                 }
                 Event::Request(Some(Request::Command(command, answer))) => {
@@ -163,6 +182,12 @@ impl Driver {
                     let request = RequestId(self.commands);
                     self.replies.insert(request, answer);
                     self.inputs.push_back(Input::Command { request, command });
+                }
+                Event::Request(Some(Request::Import(carried, answer))) => {
+                    self.commands += 1;
+                    let request = RequestId(self.commands);
+                    self.imports.insert(request, answer);
+                    self.inputs.push_back(Input::Import { request: Some(request), carried });
                 }
                 Event::Request(Some(Request::Inspect(look))) => look(&self.replica),
                 Event::Request(Some(Request::Stop) | None) => break,
@@ -187,13 +212,19 @@ impl Driver {
         *self.counters.entry(name.to_owned()).or_default() += 1;
     }
 
-    /// Gives the core its inputs until none is left, carrying out each one's outputs.
+    /// Gives the core its inputs until none is left, carrying out each one's outputs; then the index hears of them.
     async fn work(&mut self) {
         while let Some(input) = self.inputs.pop_front() {
             let now = now(self.started);
             self.replica.handle(now, input);
             while let Some(output) = self.replica.next_output() {
                 self.carry_out(output).await;
+            }
+        }
+        for job in self.to_index.drain(..) {
+            // Waits when the index is far behind: it never waits for us.
+            if self.indexer.send(job).is_err() {
+                *self.counters.entry("index_not_following".to_owned()).or_default() += 1;
             }
         }
     }
@@ -205,6 +236,7 @@ impl Driver {
             Output::Close { link, reason } => {
                 tracing::info!(link = link.0, %reason, "connection closed: the peer {reason}");
                 self.count(&format!("closed_{}", snake(&format!("{reason:?}"))));
+                self.known.closed(link, reason, now(self.started).wall);
                 self.backlog.remove(&link);
                 self.tell_carrier(NetworkCommand::Close(to_carrier(link))).await;
             }
@@ -217,12 +249,17 @@ impl Driver {
             }
             Output::Release { through } => self.store.release(frame::Arrival(through.0)),
             Output::Remember { peer, epoch, through } => {
-                self.index(Job::Remember(restore::remembered(&peer, epoch, through)))
+                self.to_index.push(Job::Remember(restore::remembered(&peer, epoch, through)))
             }
             Output::Reply { request, result } => {
                 self.count(if result.is_ok() { "commands_answered" } else { "commands_refused" });
                 if let Some(answer) = self.replies.remove(&request) {
                     // Whoever asked may have gone; what was done stays done.
+                    let _ = answer.send(result);
+                }
+            }
+            Output::Imported { request, result } => {
+                if let Some(answer) = self.imports.remove(&request) {
                     let _ = answer.send(result);
                 }
             }
@@ -253,12 +290,20 @@ impl Driver {
     }
 
     fn persist(&mut self, request: RequestId, bytes: Vec<u8>, own: bool) {
-        let header = SealedChunk::parse(bytes.clone()).ok().map(|chunk| *chunk.header());
-        let role = header.and_then(|header| match self.replica.standing(&header.writer, &header.id()) {
-            Standing::Enrolled(role) | Standing::WithdrawnAbove(_, role) => Some(role),
-            Standing::Unknown => None,
-        });
+        let role = SealedChunk::parse(bytes.clone()).ok().and_then(|sealed| self.role_of(&sealed));
         let kind = if own { FrameKind::Own } else { FrameKind::Foreign };
+        // Alone, the two hand-overs to the journal thread cost as much as the sync; with others, waiting for the
+        // sync here would keep them from gathering into the next group. See docs/decisions/0010.
+        if own
+            && self.quiet
+            && self.writing.is_empty()
+            && self.nobody_else_waits()
+            && let Some(result) = self.store.persist_alone(kind, &bytes)
+        {
+            self.quiet = self.nobody_else_waits();
+            self.writing.insert(request, Writing { bytes, role });
+            return self.persisted(request, result);
+        }
         let completions = self.completions.0.clone();
         let done = Box::new(move |result| {
             // Room for every frame the store's queue holds; the driver is gone when this fails.
@@ -268,6 +313,18 @@ impl Driver {
         if let Err(Refused { why, .. }) = self.store.persist(kind, bytes, done) {
             self.persisted(request, Err(why));
         }
+    }
+
+    fn role_of(&self, sealed: &SealedChunk) -> Option<Role> {
+        match self.replica.standing(&sealed.header().writer, &sealed.header().id()) {
+            Standing::Enrolled(role) | Standing::WithdrawnAbove(_, role) => Some(role),
+            Standing::Unknown => None,
+        }
+    }
+
+    /// Whether nobody waits for anything but, perhaps, one command's answer.
+    fn nobody_else_waits(&self) -> bool {
+        self.replies.len() <= 1 && self.queues.requests.is_empty() && self.queues.network.is_empty()
     }
 
     fn keep(&mut self, node: NodeKey, certificate: Vec<u8>) {
@@ -288,7 +345,7 @@ impl Driver {
             (Ok(at), Some(Writing { bytes, role })) => {
                 self.count("chunks_durable");
                 let window_ms = self.replica.knowledge().policy.duplicate_window_s.saturating_mul(MS_PER_S);
-                self.index(Job::Chunk { arrival: arrival(at), bytes, role, window_ms });
+                self.to_index.push(Job::Chunk { arrival: arrival(at), bytes, role, window_ms });
                 Ok(arrival(at))
             }
             (Ok(at), None) => Ok(arrival(at)),
@@ -299,13 +356,6 @@ impl Driver {
             }
         };
         self.inputs.push_back(Input::Persisted { request, result });
-    }
-
-    /// Waits when the index is far behind: it never waits for us.
-    fn index(&mut self, job: Job) {
-        if self.indexer.send(job).is_err() {
-            self.count("index_not_following");
-        }
     }
 
     async fn network(&mut self, event: NetworkEvent) {
@@ -320,15 +370,18 @@ impl Driver {
             NetworkEvent::Connected { peer, link, outbound, address, .. } => {
                 tracing::info!(%peer, link = link.0, %address, "connected");
                 self.count("connections");
+                self.known.connected(to_core(link), peer);
                 self.inputs.push_back(Input::Connected { link: to_core(link), peer, dialled: outbound });
             }
             NetworkEvent::Frame { link, bytes } => {
+                self.known.frame(to_core(link), &bytes);
                 self.inputs.push_back(Input::Frame { link: to_core(link), bytes });
             }
             NetworkEvent::Writable { link } => self.flush(to_core(link)),
             NetworkEvent::Disconnected { link, reason } => {
                 tracing::info!(link = link.0, ?reason, "disconnected");
                 self.backlog.remove(&to_core(link));
+                self.known.disconnected(to_core(link), reason, now(self.started).wall);
                 self.inputs.push_back(Input::Disconnected { link: to_core(link) });
             }
             NetworkEvent::Sighted { peer, address } => self.sighted(peer, address).await,
@@ -355,6 +408,7 @@ impl Driver {
     }
 
     async fn send(&mut self, link: LinkId, bytes: Vec<u8>) {
+        self.known.frame(link, &bytes);
         let waiting = self.backlog.entry(link).or_default();
         waiting.push_back(bytes);
         if waiting.len() > BACKLOG_FRAMES_MAX {
@@ -407,11 +461,14 @@ impl Driver {
             ("network_bytes_out", figures.bytes_out),
             ("network_frames_in", figures.frames_in),
             ("network_frames_out", figures.frames_out),
+            ("network_hello_bytes", self.known.hello_bytes()),
             ("network_dials", figures.dials),
             ("network_reconnects", figures.reconnects),
         ];
         counters.extend(of_network.map(|(name, count)| (name.to_owned(), count)));
-        let snapshot = Snapshot { core, listening, counters, disk };
+        let contacts = self.known.contacts(&self.replica, &core, &self.carrier, disk.trouble.is_some());
+        let contact_times = self.carrier.contact_times();
+        let snapshot = Snapshot { core, contacts, contact_times, listening, counters, disk };
         self.snapshots.send_replace(Arc::new(snapshot));
         self.drawn = Instant::now();
     }
@@ -424,7 +481,8 @@ impl Driver {
             if sealed.first() > height.next() {
                 self.stranded.push(sealed.into_bytes());
             } else if sealed.last() > height {
-                self.inputs.push_back(Input::Import { chunk: sealed.into_bytes() });
+                let carried = Carried::Chunk(sealed.into_bytes());
+                self.inputs.push_back(Input::Import { request: None, carried });
             }
         }
     }
@@ -439,7 +497,7 @@ impl Driver {
         let _ = self.indexer.send(Job::Stop);
         self.carrier.shutdown().await;
         drop(self.tables);
-        if let Err(error) = tokio::task::block_in_place(|| self.store.close()) {
+        if let Err(error) = self.store.close() {
             tracing::warn!(%error, "the store was closed with something left to do at the next start");
         }
     }

@@ -5,6 +5,8 @@ use swabmesh_protocol::fact::SealKey;
 use swabmesh_protocol::replica::Status;
 
 use super::Counters;
+use crate::contact::Contact;
+use crate::network::ContactTime;
 
 /// A node's state at one moment: the core's, the store's, the network's.
 #[derive(Debug, Clone, Serialize)]
@@ -12,6 +14,10 @@ pub struct Snapshot {
     /// The core's.
     #[serde(flatten)]
     pub core: Status,
+    /// Every peer that is connected, configured, or was here, and why it is not in sync.
+    pub contacts: Vec<Contact>,
+    /// The times of contact of a metered uplink, with their bytes.
+    pub contact_times: Vec<ContactTime>,
     /// Addresses this node can be dialled at.
     pub listening: Vec<String>,
     /// Counters by name.

@@ -58,7 +58,7 @@ pub(super) fn run(shared: &Shared) {
     let checkpointed = Arrival::NONE;
     let mut indexer = Indexer { shared, redo: Vec::new(), redo_bytes: 0, through, checkpointed };
     let mut jobs = Vec::new();
-    while shared.jobs.take_all(&mut jobs) {
+    while let Some(_turn) = shared.jobs.take_all(&mut jobs) {
         indexer.work(jobs.drain(..));
     }
     if let Err(error) = indexer.checkpoint() {

@@ -1,4 +1,4 @@
-//! A queue bounded by number and by bytes, from many callers to one thread.
+//! A queue bounded by number and by bytes, from many callers to whoever has the turn to take from it.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,8 @@ struct Waiting<T> {
     items: VecDeque<T>,
     bytes: usize,
     closed: bool,
+    /// Somebody works on what they took, or in the place of what could be taken.
+    turn_taken: bool,
 }
 
 /// The queue. An item larger than the byte bound passes when nothing else waits.
@@ -37,7 +39,7 @@ pub(super) struct Queue<T> {
 
 impl<T> Queue<T> {
     pub(super) fn new(max: Depth) -> Self {
-        let waiting = Waiting { items: VecDeque::new(), bytes: 0, closed: false };
+        let waiting = Waiting { items: VecDeque::new(), bytes: 0, closed: false, turn_taken: false };
         Self { waiting: Mutex::new(waiting), changed: Condvar::new(), max }
     }
 
@@ -54,16 +56,29 @@ impl<T> Queue<T> {
         Ok(Slot { waiting, changed: &self.changed, bytes })
     }
 
-    /// Waits for items and moves all of them to `out`. False once the queue is closed and empty.
-    pub(super) fn take_all(&self, out: &mut Vec<T>) -> bool {
+    /// Waits for items and for the turn, and moves all items to `out`. None once the queue is closed and empty.
+    pub(super) fn take_all(&self, out: &mut Vec<T>) -> Option<Turn<'_, T>> {
         let mut waiting = self.lock();
-        while waiting.items.is_empty() && !waiting.closed {
+        while waiting.turn_taken || (waiting.items.is_empty() && !waiting.closed) {
             waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        let any = !waiting.items.is_empty();
+        if waiting.items.is_empty() {
+            return None;
+        }
         out.extend(waiting.items.drain(..));
         waiting.bytes = 0;
-        any
+        waiting.turn_taken = true;
+        Some(Turn(self))
+    }
+
+    /// The turn, if nothing waits and nobody has it: for doing at once what would be queued and taken.
+    pub(super) fn turn(&self) -> Option<Turn<'_, T>> {
+        let mut waiting = self.lock();
+        if waiting.turn_taken || waiting.closed || !waiting.items.is_empty() {
+            return None;
+        }
+        waiting.turn_taken = true;
+        Some(Turn(self))
     }
 
     /// Waits until the queue is closed, at most so long. True if it is closed.
@@ -88,6 +103,22 @@ impl<T> Queue<T> {
 
     fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The turn to work on what a queue orders: nobody else takes anything while it is held.
+#[must_use]
+pub(super) struct Turn<'a, T>(&'a Queue<T>);
+
+impl<T> Drop for Turn<'_, T> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.turn_taken = false;
+        let somebody_waits = !waiting.items.is_empty() || waiting.closed;
+        drop(waiting);
+        if somebody_waits {
+            self.0.changed.notify_all();
+        }
     }
 }
 
@@ -139,7 +170,7 @@ mod tests {
         assert_eq!(push(&queue, 4, 0), Err(Turned::Busy), "items");
         assert_eq!(queue.depth(), Depth { items: 2, bytes: 10 });
         let mut taken = Vec::new();
-        assert!(queue.take_all(&mut taken));
+        assert!(queue.take_all(&mut taken).is_some());
         assert_eq!(taken, [1, 3]);
         assert_eq!(push(&queue, 5, 11), Ok(()), "larger than the bound, but alone");
     }
@@ -151,9 +182,44 @@ mod tests {
         queue.close();
         assert_eq!(push(&queue, 2, 1), Err(Turned::Closed));
         let mut taken = Vec::new();
-        assert!(queue.take_all(&mut taken));
-        assert!(!queue.take_all(&mut taken));
+        assert!(queue.take_all(&mut taken).is_some());
+        assert!(queue.take_all(&mut taken).is_none());
         assert_eq!(taken, [1]);
         assert!(queue.wait_closed(Duration::ZERO));
+    }
+
+    #[test]
+    fn the_turn_is_given_only_to_one_and_only_when_nothing_waits() {
+        let queue = queue(2, 10);
+        let turn = queue.turn();
+        assert!(turn.is_some() && queue.turn().is_none());
+        assert_eq!(push(&queue, 1, 1), Ok(()), "others queue meanwhile");
+        drop(turn);
+        assert!(queue.turn().is_none(), "what waits goes first");
+        let mut taken = Vec::new();
+        let working = queue.take_all(&mut taken);
+        assert!(queue.turn().is_none(), "what was taken is not done yet");
+        drop(working);
+        assert!(queue.turn().is_some());
+        queue.close();
+        assert!(queue.turn().is_none());
+    }
+
+    #[test]
+    fn who_takes_waits_for_the_turn_to_end() {
+        let queue = queue(2, 10);
+        let turn = queue.turn();
+        assert_eq!(push(&queue, 1, 1), Ok(()));
+        let (told, taken) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut out = Vec::new();
+                let _turn = queue.take_all(&mut out);
+                told.send(out).unwrap();
+            });
+            assert!(taken.try_recv().is_err());
+            drop(turn);
+            assert_eq!(taken.recv().unwrap(), [1]);
+        });
     }
 }

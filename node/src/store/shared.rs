@@ -10,6 +10,7 @@ use super::frame::FrameKind;
 use super::health::Meters;
 use super::index::Index;
 use super::indexer::Job;
+use super::journal::Journal;
 use super::options::StoreOptions;
 use super::queue::Queue;
 use super::{Done, StoreHealth, health};
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     pub(super) dir: PathBuf,
     pub(super) options: StoreOptions,
     pub(super) frames: Queue<Pending>,
+    /// Written by whoever has the turn of `frames`.
+    pub(super) journal: Mutex<Journal>,
     pub(super) jobs: Queue<Job>,
     pub(super) catalogue: Catalogue,
     pub(super) index: Index,

@@ -1,4 +1,6 @@
-//! Two hosts and a switch on one machine, as network namespaces; removed in every outcome.
+//! Hosts and a switch on one machine, as network namespaces; removed in every outcome.
+
+#![allow(dead_code, reason = "each test binary uses a part of this")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -6,9 +8,10 @@ use std::process::{Command, Stdio};
 /// What the names of our namespaces start with; the test's process id and a part follow.
 const PREFIX: &str = "swabmesh-";
 
-/// The namespaces `swabmesh-PID-sw`, `-1` and `-2`: a bridge, and two hosts at 10.77.0.1 and 10.77.0.2 on it.
+/// The namespaces `swabmesh-PID-sw`, `-1`, `-2` and so on: a bridge, and hosts at 10.77.0.1, 10.77.0.2 and so on.
 pub(crate) struct Lab {
     pid: u32,
+    hosts: u32,
 }
 
 /// Why no lab can be had here.
@@ -33,13 +36,17 @@ fn ip(line: &str) {
 
 impl Lab {
     pub(crate) fn new() -> Self {
+        Self::with_hosts(2)
+    }
+
+    pub(crate) fn with_hosts(hosts: u32) -> Self {
         remove_abandoned();
-        let lab = Self { pid: std::process::id() };
+        let lab = Self { pid: std::process::id(), hosts };
         let switch = lab.name("sw");
         ip(&format!("netns add {switch}"));
         ip(&format!("-n {switch} link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0"));
         ip(&format!("-n {switch} link set br0 up"));
-        for host in [1, 2] {
+        for host in 1..=hosts {
             let name = lab.name(&host.to_string());
             ip(&format!("netns add {name}"));
             ip(&format!("-n {switch} link add port{host} type veth peer name eth0 netns {name}"));
@@ -72,9 +79,14 @@ impl Lab {
         command
     }
 
-    /// Drops every packet between the hosts; neither is told.
+    /// Drops every packet between hosts 1 and 2; neither is told.
     pub(crate) fn cut(&self) {
-        self.nft("add element bridge lab cut { port1 . port2, port2 . port1 }");
+        self.cut_pair(1, 2);
+    }
+
+    /// Drops every packet between two hosts; neither is told.
+    pub(crate) fn cut_pair(&self, one: u32, other: u32) {
+        self.nft(&format!("add element bridge lab cut {{ port{one} . port{other}, port{other} . port{one} }}"));
     }
 
     pub(crate) fn heal(&self) {
@@ -89,9 +101,8 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        for part in ["1", "2", "sw"] {
-            remove(&self.name(part));
-        }
+        (1..=self.hosts).for_each(|host| remove(&self.name(&host.to_string())));
+        remove(&self.name("sw"));
     }
 }
 

@@ -7,8 +7,14 @@ use crate::frontier::{BUCKET_BYTES, BUCKETS, Frontier, Head};
 use crate::id::{Epoch, FeedId, FeedShort, Hash, SeqNo};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_HEADS_MAX, FRAME_WANTS_MAX};
 
-/// The newest version of the protocol spoken here; the oldest is the same until a second exists.
-pub const VERSION: u8 = 1;
+/// The newest version of the protocol spoken here.
+///
+/// 1 asks with `Resume` or `Compare`, each side for itself. 2 opens with one `Sync` and packs heads closer.
+pub const VERSION: u8 = 2;
+/// The oldest version of the protocol spoken here.
+pub const VERSION_MIN: u8 = 1;
+/// Bytes of a root in `Sync`.
+pub const SYNC_ROOT_BYTES: usize = 20;
 
 /// Not a frame of this protocol: the peer is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +100,34 @@ pub enum Frame {
     /// "Farewell": the connection closes on purpose.
     #[n(12)]
     Bye,
+    /// "Do we hold the same? If not, what changed since I last saw your arrival order?" From version 2 on.
+    ///
+    /// Answered by `Same`, or by `Told` or `Differ`.
+    #[n(16)]
+    Sync {
+        /// The first [`SYNC_ROOT_BYTES`] bytes of the root over the lanes both follow.
+        #[n(0)]
+        root: ByteVec,
+        /// The sender's arrival number at that moment.
+        #[n(1)]
+        through: u64,
+        /// The last arrival seen of the receiver's store in this lifetime; absent if none was.
+        #[n(2)]
+        after: Option<u64>,
+    },
+    /// Heads of feeds, as `Heads` has them. From version 2 on.
+    #[n(17)]
+    Told {
+        /// As in `Heads`.
+        #[n(0)]
+        through: Option<u64>,
+        /// The last arrival seen of the receiver's store: it is to tell what changed after. Absent when nothing is asked.
+        #[n(1)]
+        after: Option<u64>,
+        /// Heads as [`encode_packed`](crate::exchange::packed::encode_packed) lays them out.
+        #[n(2)]
+        heads: ByteVec,
+    },
 }
 
 /// Who speaks, and from where.
@@ -180,11 +214,13 @@ impl Frame {
             Self::Ack(held) => held.len() <= FRAME_WANTS_MAX,
             Self::Differ { buckets, .. } => buckets.len() == BUCKETS * BUCKET_BYTES,
             Self::Show { buckets } => buckets.len() == BUCKETS / 8,
+            Self::Sync { root, .. } => root.len() == SYNC_ROOT_BYTES,
             Self::Hello(_)
             | Self::Resume { .. }
             | Self::Compare { .. }
             | Self::Same { .. }
             | Self::Heads { .. }
+            | Self::Told { .. }
             | Self::Chunk(_)
             | Self::Gone(_)
             | Self::RetryAfter { .. }
@@ -200,20 +236,39 @@ impl Frame {
     }
 }
 
-/// Lays heads out: for each the feed (6 bytes), the number (7 bits a byte, lowest first, high bit: more follows) and
-/// four bytes of the hash; 12 bytes for a feed of up to 16,383 entries.
+impl ToldHead {
+    /// A head as it is told.
+    #[must_use]
+    pub fn of(id: &FeedId, head: &Head) -> Self {
+        let mut hash = [0; 4];
+        hash.copy_from_slice(&head.hash.0[..4]);
+        Self { feed: id.short(), seq: head.seq, hash }
+    }
+}
+
+impl Hello {
+    /// The newest version that both the speaker and a node of these versions speak.
+    #[must_use]
+    pub fn common_version(&self, min: u8, max: u8) -> Option<u8> {
+        let newest = max.min(self.version_max);
+        (newest >= min.max(self.version_min)).then_some(newest)
+    }
+}
+
+/// Lays heads out as version 1 has them: for each the feed (6 bytes), the number (7 bits a byte, lowest first, high bit:
+/// more follows) and four bytes of the hash; 12 bytes for a feed of up to 16,383 entries.
 #[must_use]
-pub fn encode_heads<'a>(heads: impl Iterator<Item = (&'a FeedId, &'a Head)>) -> Vec<u8> {
+pub fn encode_heads(heads: impl IntoIterator<Item = ToldHead>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for (id, head) in heads {
-        bytes.extend_from_slice(&id.short().0);
+    for head in heads {
+        bytes.extend_from_slice(&head.feed.0);
         let mut rest = head.seq.0;
         while rest >= 0x80 {
             bytes.push(rest.to_le_bytes()[0] | 0x80);
             rest >>= 7;
         }
         bytes.push(rest.to_le_bytes()[0]);
-        bytes.extend_from_slice(&head.hash.0[..4]);
+        bytes.extend_from_slice(&head.hash);
     }
     bytes
 }
@@ -248,15 +303,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::id::{FeedHeader, Lane, NodeKey};
-    use crate::io::Arrival;
-    use crate::time::Stamp;
 
     #[test]
     fn in_sync_costs_less_than_64_bytes_both_ways() {
-        let resume = Frame::Resume { epoch: Epoch(u64::MAX), after: 40_000_000 }.to_bytes();
-        let nothing = Frame::Heads { through: Some(40_000_000), heads: Vec::new().into() }.to_bytes();
-        assert!(resume.len() + nothing.len() + 8 <= 64, "{} + {}", resume.len(), nothing.len());
+        let root = vec![0xff; SYNC_ROOT_BYTES].into();
+        let sync = Frame::Sync { root, through: 40_000_000, after: Some(40_000_000) }.to_bytes();
+        let same = Frame::Same { through: 40_000_000 }.to_bytes();
+        assert!(sync.len() + same.len() + 8 <= 64, "{} + {}", sync.len(), same.len());
+    }
+
+    #[test]
+    fn the_highest_version_that_both_speak_is_chosen_and_none_when_there_is_none() {
+        let hello = |version_min, version_max| Hello {
+            version_min,
+            version_max,
+            certificate: Vec::new().into(),
+            epoch: Epoch(1),
+            arrivals: 0,
+            wall: 0,
+        };
+        assert_eq!(hello(1, 1).common_version(1, 2), Some(1));
+        assert_eq!(hello(1, 9).common_version(1, 2), Some(2));
+        assert_eq!(hello(2, 3).common_version(1, 2), Some(2));
+        assert_eq!(hello(3, 4).common_version(1, 2), None);
+        assert_eq!(hello(1, 1).common_version(2, 3), None);
+        assert_eq!(hello(2, 1).common_version(1, 2), None, "a range upside down");
     }
 
     #[test]
@@ -270,14 +341,9 @@ mod tests {
     proptest! {
         #[test]
         fn heads_survive_the_journey(seqs in prop::collection::vec(any::<u64>(), 0..50)) {
-            let heads: Vec<(FeedId, Head)> = seqs.iter().enumerate().map(|(n, seq)| {
-                let header = FeedHeader { writer: NodeKey([n as u8; 32]), epoch: Epoch(1), lane: Lane(0) };
-                let hash = Hash([n as u8; 32]);
-                (header.id(), Head { header, seq: SeqNo(*seq), hash, stamp: Stamp(0), signature: [0; 64], arrival: Arrival(1) })
-            }).collect();
-            let told = decode_heads(&encode_heads(heads.iter().map(|(id, head)| (id, head)))).unwrap();
-            let back: Vec<u64> = told.iter().map(|head| head.seq.0).collect();
-            prop_assert_eq!(back, seqs);
+            let head = |(n, seq): (usize, &u64)| ToldHead { feed: FeedShort([n as u8; 6]), seq: SeqNo(*seq), hash: [n as u8; 4] };
+            let heads: Vec<ToldHead> = seqs.iter().enumerate().map(head).collect();
+            prop_assert_eq!(decode_heads(&encode_heads(heads.clone())).unwrap(), heads);
         }
 
         #[test]

@@ -1,6 +1,6 @@
 //! What one peer asked of us, and how much of it may be under way.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::exchange::frame::{Held, Want};
 use crate::id::{FeedId, FeedShort, SeqNo};
@@ -22,8 +22,17 @@ pub struct Range {
 pub struct Serve {
     queue: VecDeque<Range>,
     loading: bool,
-    unacked: VecDeque<(FeedShort, SeqNo, usize)>,
+    unacked: VecDeque<Unacked>,
     unacked_bytes: usize,
+}
+
+/// A chunk sent and not acknowledged as durable.
+#[derive(Debug, Clone, Copy)]
+struct Unacked {
+    feed: FeedShort,
+    last: SeqNo,
+    entries: u64,
+    bytes: usize,
 }
 
 /// The peer asked for more at a time than agreed: it is at fault.
@@ -61,7 +70,8 @@ impl Serve {
     pub fn sent(&mut self, last: SeqNo, bytes: usize) {
         self.loading = false;
         let Some(range) = self.queue.front_mut() else { return };
-        self.unacked.push_back((range.feed.short(), last, bytes));
+        let entries = (last.0 + 1).saturating_sub(range.from.0);
+        self.unacked.push_back(Unacked { feed: range.feed.short(), last, entries, bytes });
         self.unacked_bytes += bytes;
         range.from = last.next();
         if range.from > range.to {
@@ -82,9 +92,9 @@ impl Serve {
 
     /// The peer holds a feed durably up to an entry.
     pub fn acked(&mut self, held: Held) {
-        self.unacked.retain(|(feed, last, bytes)| {
-            let done = *feed == held.feed && *last <= held.seq;
-            self.unacked_bytes -= if done { *bytes } else { 0 };
+        self.unacked.retain(|sent| {
+            let done = sent.feed == held.feed && sent.last <= held.seq;
+            self.unacked_bytes -= if done { sent.bytes } else { 0 };
             !done
         });
     }
@@ -94,9 +104,9 @@ impl Serve {
     /// Without this a node that meets many writers whose certificates it does not hold yet fills the window with
     /// chunks that have to wait, and never gets the feed that the certificates are in.
     pub fn refused(&mut self, feed: FeedShort) {
-        self.unacked.retain(|(unacked, _, bytes)| {
-            let of_feed = *unacked == feed;
-            self.unacked_bytes -= if of_feed { *bytes } else { 0 };
+        self.unacked.retain(|sent| {
+            let of_feed = sent.feed == feed;
+            self.unacked_bytes -= if of_feed { sent.bytes } else { 0 };
             !of_feed
         });
         // What is being read stays in front: its answer is on the way.
@@ -104,10 +114,20 @@ impl Serve {
         self.queue.retain(|range| Some(*range) == reading || range.feed.short() != feed);
     }
 
-    /// Entries queued for the peer.
+    /// Feeds and entries that the peer asked for and has not acknowledged as durable.
     #[must_use]
-    pub fn entries(&self) -> u64 {
-        self.queue.iter().map(|range| range.to.0.saturating_sub(range.from.0) + 1).sum()
+    pub fn missing(&self) -> (u64, u64) {
+        let queued = self.queue.iter().map(|range| (range.feed.short(), (range.to.0 + 1).saturating_sub(range.from.0)));
+        let sent = self.unacked.iter().map(|sent| (sent.feed, sent.entries));
+        let all: Vec<(FeedShort, u64)> = queued.chain(sent).collect();
+        let feeds: BTreeSet<FeedShort> = all.iter().map(|(feed, _)| *feed).collect();
+        (feeds.len() as u64, all.iter().map(|(_, entries)| entries).sum())
+    }
+
+    /// Whether everything asked for is durable at the peer.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.unacked.is_empty()
     }
 
     /// Bytes sent and not acknowledged.

@@ -1,19 +1,42 @@
 //! One connection to one peer.
 
+use std::collections::BTreeSet;
+
 use crate::certificate::Certificate;
+use crate::exchange::frame::{Frame, ToldHead, VERSION, encode_heads};
+use crate::exchange::packed::encode_packed;
 use crate::exchange::pull::Pull;
 use crate::exchange::serve::Serve;
 use crate::exchange::{COMPARE_CALM_MS, COMPARE_MS_MAX};
 use crate::fact::Role;
-use crate::frontier::Lanes;
-use crate::id::{Epoch, Lane, NodeKey};
+use crate::frontier::{BUCKETS, Lanes};
+use crate::id::{Epoch, FeedShort, Lane, NodeKey};
+use crate::io::Arrival;
 use crate::time::{Mono, Wall};
+
+/// Feeds kept apart that a session counts. Source: guess; one is worth a person's look.
+pub const SET_ASIDE_MAX: usize = 64;
+
+/// The last time roots were equal with a peer, and what was held then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreed {
+    /// When, by this node's clock.
+    pub at: Wall,
+    /// The newest arrival here then.
+    pub newest: Arrival,
+    /// Entries held in the lanes then.
+    pub entries: u64,
+    /// The lanes both follow.
+    pub lanes: Lanes,
+}
 
 /// A connection, from the handshake on.
 #[derive(Debug)]
 pub struct Session {
     /// Who is at the other end; the handshake proved the key.
     pub peer: NodeKey,
+    /// Whether we dialled: the dialler opens the comparison.
+    pub dialled: bool,
     /// Since when.
     pub since: Wall,
     /// Whether our hello was sent.
@@ -25,6 +48,8 @@ pub struct Session {
 /// A session whose peer showed a valid certificate.
 #[derive(Debug)]
 pub struct Open {
+    /// The version of the protocol both speak.
+    pub version: u8,
     /// The peer's certificate.
     pub certificate: Certificate,
     /// The lanes both follow.
@@ -39,12 +64,22 @@ pub struct Open {
     pub serve: Serve,
     /// Whether the peer asked what is new, so that it wants to be told from now on.
     pub live: bool,
+    /// Our arrival number when we asked with `Sync`, until the answer: what comes after it the peer is told then.
+    pub began: Option<u64>,
+    /// The buckets the peer was asked to show, until it does: then it is told what it lacks of them.
+    pub shown: Option<[u8; BUCKETS / 8]>,
     /// The peer's arrival number that will have been seen once nothing more is wanted.
     pub through: Option<u64>,
     /// When roots were equal last.
     pub in_sync: Option<Wall>,
+    /// Since when something is known to be missing on either side; absent while nothing is.
+    pub behind_since: Option<Wall>,
+    /// Feeds of the peer's that are kept apart here: forked, or of a withdrawn writer. At most [`SET_ASIDE_MAX`].
+    pub set_aside: BTreeSet<FeedShort>,
     /// When to compare roots next.
     pub compare_at: Option<Mono>,
+    /// What this side waits longer than the other before it compares, so that one comparison serves both. Milliseconds.
+    pub patience_ms: u64,
     /// Calm to wait for before the next comparison that is not a periodic one. Milliseconds.
     pub calm_ms: u64,
 }
@@ -54,6 +89,7 @@ impl Open {
     #[must_use]
     pub fn new(certificate: Certificate, lanes: Lanes, epoch: Epoch, clock_offset_ms: i64) -> Self {
         Self {
+            version: VERSION,
             certificate,
             lanes,
             epoch,
@@ -61,10 +97,34 @@ impl Open {
             pull: Pull::default(),
             serve: Serve::default(),
             live: false,
+            began: None,
+            shown: None,
             through: None,
             in_sync: None,
+            behind_since: None,
+            set_aside: BTreeSet::new(),
             compare_at: None,
+            patience_ms: 0,
             calm_ms: COMPARE_CALM_MS,
+        }
+    }
+
+    /// Keeps note of since when something is missing on either side.
+    pub fn note_missing(&mut self, now: Wall) {
+        if self.pull.is_empty() && self.serve.is_idle() {
+            self.behind_since = None;
+        } else {
+            self.behind_since.get_or_insert(now);
+        }
+    }
+
+    /// Heads as the version of the session has them.
+    #[must_use]
+    pub fn tell(&self, through: Option<u64>, heads: Vec<ToldHead>) -> Frame {
+        if self.version == 1 {
+            Frame::Heads { through, heads: encode_heads(heads).into() }
+        } else {
+            Frame::Told { through, after: None, heads: encode_packed(heads).into() }
         }
     }
 
@@ -73,7 +133,7 @@ impl Open {
     /// The calm doubles each time: roots of two nodes that both keep writing are equal for moments only, and a feed
     /// that one of them refuses keeps them apart for good.
     pub fn compare_when_calm(&mut self, now: Mono) {
-        let at = now.after_ms(self.calm_ms);
+        let at = now.after_ms(self.calm_ms + self.patience_ms);
         if self.in_sync.is_none() && self.compare_at.is_none_or(|sooner| at < sooner) {
             self.compare_at = Some(at);
             self.calm_ms = (self.calm_ms * 2).min(COMPARE_MS_MAX);

@@ -68,11 +68,17 @@ fn hour_key(hour: u32, writer: &NodeKey) -> Vec<u8> {
 /// Counts that change while a chunk is applied; each row is read once and written once.
 #[derive(Default)]
 pub(super) struct Tally {
+    /// Whether somebody said whether an entry of the chunk counts; if not, none has to be asked for.
+    pub(super) judged: bool,
     writers: BTreeMap<NodeKey, Counts>,
     hours: BTreeMap<(u32, NodeKey), u64>,
 }
 
 impl Tally {
+    pub(super) fn new(judged: bool) -> Self {
+        Self { judged, ..Self::default() }
+    }
+
     pub(super) fn of<V: View>(&mut self, view: &V, writer: NodeKey) -> Result<&mut Counts, ViewError> {
         Ok(match self.writers.entry(writer) {
             std::collections::btree_map::Entry::Occupied(counts) => counts.into_mut(),

@@ -11,7 +11,7 @@ use super::people::{self, Registration, Standing};
 use super::ranges::fact_bytes;
 use super::row::{self, entry_key};
 use crate::fact::Fact;
-use crate::id::EntryId;
+use crate::id::{EntryId, FeedId, SeqNo};
 use crate::time::Stamp;
 use crate::view::{Batch, Table, View, ViewError};
 
@@ -40,6 +40,12 @@ impl Record {
 
 fn key(registration: EntryId) -> Vec<u8> {
     [&[REGISTRATION], entry_key(registration).as_slice()].concat()
+}
+
+/// Whether anything was said about an entry of this stretch of a feed: nothing is the rule, and one look tells for all.
+pub(super) fn any<V: View>(view: &V, feed: FeedId, first: SeqNo, last: SeqNo) -> Result<bool, ViewError> {
+    let (from, to) = (key(EntryId { feed, seq: first }), key(EntryId { feed, seq: last.next() }));
+    Ok(!view.scan(Table::Flags, &from, &to, 1)?.is_empty())
 }
 
 /// Reads what is known of a registration, also before it arrived.

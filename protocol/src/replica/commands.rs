@@ -58,7 +58,7 @@ impl Draft {
 
 impl Replica {
     pub(super) fn command(&mut self, now: Now, request: RequestId, command: Command) {
-        if self.commands.len() + self.loading.len() >= COMMANDS_MAX {
+        if self.commands.len() + self.loading.len() + self.acknowledging.len() >= COMMANDS_MAX {
             self.reply(request, Err(Refusal::Busy));
             return;
         }
@@ -248,7 +248,7 @@ impl Replica {
     }
 
     /// A group is on disk: answer the commands whose last fact was in it.
-    pub(super) fn finish(&mut self, finished: Finished) {
+    pub(super) fn finish(&mut self, now: Now, finished: Finished) {
         for (entry, request) in finished.entries {
             let Some(request) = request else { continue };
             let Some(pending) = self.commands.get_mut(&request) else { continue };
@@ -257,7 +257,7 @@ impl Replica {
             if pending.left == 0
                 && let Some(pending) = self.commands.remove(&request)
             {
-                self.reply(request, Ok(pending.answer.complete(pending.entries)));
+                self.acknowledge(now, request, pending.answer.complete(pending.entries));
             }
         }
     }

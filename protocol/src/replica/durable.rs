@@ -5,7 +5,7 @@ use crate::chunk::{OpenedChunk, SealedChunk};
 use crate::fact::{Fact, Role};
 use crate::frontier::Head;
 use crate::id::{FeedHeader, FeedId, Lane, SeqNo};
-use crate::io::{Arrival, CloseReason, LinkId, Output, PersistError, RequestId};
+use crate::io::{Arrival, CloseReason, Imported, LinkId, Output, PersistError, RequestId};
 use crate::time::{Now, Stamp};
 
 /// A chunk handed to the store and not yet on disk.
@@ -14,6 +14,8 @@ pub(super) struct Writing {
     pub(super) chunk: OpenedChunk,
     /// Who sent it; more than one if another sent the same before it was on disk. Each is told when it is.
     pub(super) from: Vec<LinkId>,
+    /// Imports that wait for it.
+    pub(super) imports: Vec<RequestId>,
 }
 
 impl Replica {
@@ -21,7 +23,7 @@ impl Replica {
         let request = self.request();
         let own = self.append.is_own(&chunk.header);
         self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own });
-        self.writing.insert(request, Writing { chunk, from: from.into_iter().collect() });
+        self.writing.insert(request, Writing { chunk, from: from.into_iter().collect(), imports: Vec::new() });
     }
 
     pub(super) fn write_groups(&mut self) {
@@ -33,15 +35,21 @@ impl Replica {
     }
 
     pub(super) fn persisted(&mut self, now: Now, request: RequestId, result: Result<Arrival, PersistError>) {
-        let Some(Writing { chunk, from }) = self.writing.remove(&request) else { return };
+        let Some(Writing { chunk, from, imports }) = self.writing.remove(&request) else { return };
         let id = chunk.header.id();
+        // What came before it is not on disk: then neither is this, for anybody who reads the log.
+        let result =
+            result.and_then(
+                |arrival| {
+                    if self.follows_durable(&chunk, &id) { Ok(arrival) } else { Err(PersistError::Failed) }
+                },
+            );
         match result {
-            // What came before it is not on disk: then neither is this, for anybody who reads the log.
-            Ok(_) if !self.follows_durable(&chunk, &id) => {
-                self.not_durable(now, &chunk.header, id, &from, PersistError::Failed)
-            }
             Ok(arrival) => self.durable(now, &chunk, id, &from, arrival),
             Err(error) => self.not_durable(now, &chunk.header, id, &from, error),
+        }
+        for request in imports {
+            self.imported(Some(request), result.map(|_| Imported::Taken).map_err(Into::into));
         }
     }
 
@@ -65,7 +73,7 @@ impl Replica {
         if self.append.is_own(&chunk.header) {
             self.count_copies(chunk, id, arrival);
             let finished = self.append.persisted(chunk, arrival);
-            self.finish(finished);
+            self.finish(now, finished);
         } else if let Some(receipting) = &mut self.receipting {
             receipting.durable(now.mono, chunk.header.lane, id, seq);
         }

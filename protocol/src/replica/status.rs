@@ -1,12 +1,16 @@
 //! What a node says of itself: to its operator, its metrics and its tests.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::Replica;
 use crate::copies::Counts;
+use crate::exchange::session::{Agreed, Open};
 use crate::fact::{Role, SealKey};
 use crate::frontier::Lanes;
 use crate::id::{Epoch, FeedId, Hash, Lane, NodeKey, SeqNo};
+use crate::io::{Arrival, LinkId};
 use crate::time::{Now, Wall};
 
 /// A node's state at one moment.
@@ -66,26 +70,70 @@ pub struct ListAge {
     pub stale: bool,
 }
 
+/// What one of two nodes holds and the other does not, as far as known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, serde::Deserialize)]
+pub struct Missing {
+    /// Feeds.
+    pub feeds: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Bytes on the wire, about: entries times what one takes in a batch.
+    pub bytes: u64,
+}
+
+impl Missing {
+    /// Whether nothing is missing.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.feeds == 0 && self.entries == 0
+    }
+}
+
 /// One connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PeerStatus {
+    /// The connection.
+    #[serde(skip)]
+    pub link: LinkId,
     /// The peer.
     pub node: NodeKey,
     /// Its name, if known.
     pub name: String,
     /// Its role; absent until it showed its certificate.
     pub role: Option<Role>,
+    /// The version of the protocol both speak; absent until then.
+    pub version: Option<u8>,
     /// Since when it is connected, by this node's clock.
     pub connected_since: Wall,
-    /// Since when roots are known to be equal; absent while anything is missing or was never compared.
+    /// When roots were equal last, if nothing more is wanted since.
     pub in_sync_since: Option<Wall>,
-    /// Feeds and entries the peer holds and we do not.
-    pub missing_here: (u64, u64),
-    /// Entries the peer asked for and has not acknowledged.
-    pub missing_there: u64,
+    /// Whether something changed here or there since roots were equal.
+    pub changed_since: bool,
+    /// Since when something is missing on either side.
+    pub behind_since: Option<Wall>,
+    /// What the peer holds and we do not.
+    pub missing_here: Missing,
+    /// What the peer asked for and has not acknowledged as durable.
+    pub missing_there: Missing,
+    /// Feeds of the peer's that are kept apart here: forked, or of a withdrawn writer.
+    pub set_aside: u64,
     /// Bytes sent and not acknowledged as durable.
     pub unacked_bytes: u64,
 }
+
+/// A node that is not connected, as it was when roots were equal last in this run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastAgreed {
+    /// The node.
+    pub node: NodeKey,
+    /// When roots were equal.
+    pub at: Wall,
+    /// What came since and the node may not have: at most this.
+    pub missing_there: Missing,
+}
+
+/// Bytes of an entry on the wire, in batches. Source: `bench heal` measures 37.
+const ENTRY_BYTES: u64 = 40;
 
 impl Replica {
     /// The node's state.
@@ -121,6 +169,12 @@ impl Replica {
         }
     }
 
+    /// Where this node's own registrations are, without the rest of its state.
+    #[must_use]
+    pub fn own_counts(&self) -> Counts {
+        self.copies.counts()
+    }
+
     /// Entries of all feeds that are durable here.
     #[must_use]
     pub fn entries(&self) -> u64 {
@@ -146,20 +200,47 @@ impl Replica {
     }
 
     fn peers(&self) -> Vec<PeerStatus> {
-        let peer = |(link, session): (crate::io::LinkId, &crate::exchange::session::Session)| {
+        let peer = |(link, session): (LinkId, &crate::exchange::session::Session)| {
             let open = session.open.as_ref();
+            let newest = self.exchange.agreements().get(&session.peer).map_or(Arrival(0), |agreed| agreed.newest);
+            let changed = |open: &Open| self.tips.durable.changed_after(newest, &open.lanes).next().is_some();
             PeerStatus {
+                link,
                 node: session.peer,
                 name: self.control.roster.name(&session.peer),
                 role: open.map(|open| open.certificate.role),
+                version: open.map(|open| open.version),
                 connected_since: session.since,
                 in_sync_since: self.exchange.in_sync(link),
-                missing_here: open.map_or((0, 0), |open| open.pull.missing()),
-                missing_there: open.map_or(0, |open| open.serve.entries()),
+                changed_since: open.is_some_and(|open| !open.pull.is_empty() || !open.serve.is_idle() || changed(open)),
+                behind_since: open.and_then(|open| open.behind_since),
+                missing_here: open.map_or_else(Missing::default, |open| missing(open.pull.missing())),
+                missing_there: open.map_or_else(Missing::default, |open| missing(open.serve.missing())),
+                set_aside: open.map_or(0, |open| open.set_aside.len() as u64),
                 unacked_bytes: open.map_or(0, |open| open.serve.unacked_bytes() as u64),
             }
         };
         self.exchange.sessions().map(peer).collect()
+    }
+
+    /// The nodes met in this run that are not connected now.
+    #[must_use]
+    pub fn absent(&self) -> Vec<LastAgreed> {
+        let connected: BTreeSet<NodeKey> = self.exchange.sessions().map(|(_, session)| session.peer).collect();
+        let absent = self.exchange.agreements().iter().filter(|(node, _)| !connected.contains(node));
+        let durable = &self.tips.durable;
+        let since = |(node, agreed): (&NodeKey, &Agreed)| {
+            let feeds = durable.changed_after(agreed.newest, &agreed.lanes).count() as u64;
+            let entries = durable.entries_in(&agreed.lanes).saturating_sub(agreed.entries);
+            LastAgreed { node: *node, at: agreed.at, missing_there: missing((feeds, entries)) }
+        };
+        absent.map(since).collect()
+    }
+
+    /// The certificate of a node, if it is known here.
+    #[must_use]
+    pub fn certificate(&self, node: &NodeKey) -> Option<&crate::certificate::Certificate> {
+        self.control.roster.certificate(node)
     }
 
     /// What codes are judged by here, for looks at codes that register nobody.
@@ -172,4 +253,8 @@ impl Replica {
     pub fn enrolled(&self) -> impl Iterator<Item = &crate::certificate::Certificate> {
         self.control.roster.certificates()
     }
+}
+
+const fn missing((feeds, entries): (u64, u64)) -> Missing {
+    Missing { feeds, entries, bytes: entries.saturating_mul(ENTRY_BYTES) }
 }

@@ -206,6 +206,41 @@ fn an_answer_read_before_the_tables_caught_up_does_not_hide_what_this_node_wrote
     assert_eq!(persists(&decided).len(), 2, "the registry's entry and the revocation of the code before");
 }
 
+fn import(number: u64, carried: crate::io::Carried) -> Input {
+    Input::Import { request: Some(RequestId(number)), carried }
+}
+
+fn imported(outputs: &[Output]) -> Vec<(u64, Result<crate::io::Imported, crate::io::ImportRefusal>)> {
+    let imported = |output: &Output| {
+        if let Output::Imported { request, result } = output { Some((request.0, *result)) } else { None }
+    };
+    outputs.iter().filter_map(imported).collect()
+}
+
+#[test]
+fn an_import_is_answered_once_it_is_on_disk_and_again_as_known() {
+    use crate::io::{Carried, ImportRefusal, Imported};
+    let mut replica = authority(Held::default());
+    let [first, second] = two_chunks().map(|chunk| Carried::Chunk(chunk.seal().into_bytes()));
+    let stranger = outputs(&mut replica, 1, import(1, second.clone()));
+    assert_eq!(imported(&stranger), [(1, Err(ImportRefusal::Chunk(MergeRefusal::UnknownWriter)))]);
+    let certificate = Carried::Certificate(certificate(SITE, Role::Site, Lane(1)));
+    let enrolled = outputs(&mut replica, 2, import(2, certificate.clone()));
+    assert_eq!(imported(&enrolled), [(2, Ok(Imported::Taken))]);
+    assert!(enrolled.iter().any(|output| matches!(output, Output::Keep { .. })), "{enrolled:?}");
+    assert_eq!(imported(&outputs(&mut replica, 2, import(3, certificate))), [(3, Ok(Imported::Known))]);
+    let gap = MergeRefusal::Gap { expected: SeqNo(1), first: SeqNo(2) };
+    assert_eq!(imported(&outputs(&mut replica, 3, import(4, second))), [(4, Err(gap.into()))]);
+    let written = outputs(&mut replica, 4, import(5, first.clone()));
+    let again = outputs(&mut replica, 4, import(6, first.clone()));
+    assert!(imported(&written).is_empty() && imported(&again).is_empty(), "not on disk yet");
+    let durable = Input::Persisted { request: persists(&written)[0], result: Ok(Arrival(1)) };
+    let answers = imported(&outputs(&mut replica, 5, durable));
+    assert_eq!(answers, [(5, Ok(Imported::Taken)), (6, Ok(Imported::Taken))]);
+    assert_eq!(imported(&outputs(&mut replica, 6, import(7, first))), [(7, Ok(Imported::Known))]);
+    assert!(!replica.is_settled(), "a receipt is owed");
+}
+
 #[test]
 fn many_codes_are_answered_at_once_when_all_are_on_disk_and_nobody_holds_two_of_a_kind() {
     let mut replica = authority(Held::default());
@@ -230,4 +265,87 @@ fn many_codes_are_answered_at_once_when_all_are_on_disk_and_nobody_holds_two_of_
     let codes = reply.unwrap();
     assert!(codes[2].is_err() && codes[0].as_ref().unwrap().replaced.is_none());
     assert_eq!(codes[3].as_ref().unwrap().replaced, Some(codes[0].as_ref().unwrap().code));
+}
+
+/// A site whose policy wants every registration at a neighbour before it is green, with an open tube.
+fn careful_site() -> Replica {
+    use crate::policy::{Acknowledge, Policy};
+    let policy = Policy { version: 1, acknowledge: Acknowledge::Neighbour, ..Policy::default() };
+    let signed = Signed { policy: policy.sign(&key(1), Algorithm::EdDsa).unwrap(), ..Signed::default() };
+    let identity = Identity {
+        key: key(SITE),
+        certificate: certificate(SITE, Role::Site, Lane(1)),
+        root: key(1).verifying_key(),
+        epoch: Epoch(1),
+        seed: [5; 32],
+        issuers: Vec::new(),
+    };
+    let mut site = Replica::restore(identity, Held { signed, ..Held::default() }).unwrap();
+    let open = Command::Open { tube: "T1".parse().unwrap(), pool: 10, operator: Text::truncated("op1") };
+    let written = decided(&mut site, 1, open);
+    outputs(&mut site, 1, Input::Persisted { request: persists(&written)[0], result: Ok(Arrival(1)) });
+    site
+}
+
+/// Gives a command, and answers its question from empty tables.
+fn decided(replica: &mut Replica, number: u64, command: Command) -> Vec<Output> {
+    let asked = outputs(replica, number, Input::Command { request: RequestId(number), command: Box::new(command) });
+    let answer = Answer::Desk { through: Arrival(0), prior: Vec::new(), documents: vec![Vec::new()] };
+    outputs(replica, number, Input::Loaded { request: loads(&asked)[0], answer })
+}
+
+/// Registers somebody at `ms`; what comes out when it is on disk here.
+fn registered(site: &mut Replica, ms: u64, arrival: u64) -> Vec<Output> {
+    use crate::command::{Presented, Register};
+    use crate::fact::Route;
+    let presented = Presented::Document {
+        person: crate::id::Person([9; 16]),
+        route: Route::Stated,
+        document: 3,
+        last_four: Text::truncated("0007"),
+        name: Text::truncated("I*"),
+        guardian: None,
+        details: None,
+    };
+    let (tube, operator) = ("T1".parse().unwrap(), Text::truncated("op1"));
+    let written = decided(site, ms, Command::Register(Box::new(Register { tube, presented, operator, reason: None })));
+    outputs(site, ms, Input::Persisted { request: persists(&written)[0], result: Ok(Arrival(arrival)) })
+}
+
+fn verdicts(outputs: &[Output]) -> Vec<(crate::verify::Verdict, String)> {
+    let verdict = |output: &Output| match output {
+        Output::Reply { result: Ok(crate::command::Reply::Verdict(verdict)), .. } => {
+            assert!(verdict.registration.is_some(), "{verdict:?}");
+            Some((verdict.verdict, verdict.reason.clone()))
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(verdict).collect()
+}
+
+#[test]
+fn green_is_said_once_a_neighbour_holds_it_durably() {
+    let mut site = careful_site();
+    meet(&mut site, LINK, NEIGHBOUR);
+    assert!(verdicts(&registered(&mut site, 10, 2)).is_empty(), "on this disk only");
+    let feed = site.append.feed(Lane(1)).short();
+    let acked = |seq| frame(LINK, &Frame::Ack(vec![AckOf { feed, seq: SeqNo(seq) }]));
+    assert!(verdicts(&outputs(&mut site, 11, acked(1))).is_empty(), "what came before it is no news");
+    let said = verdicts(&outputs(&mut site, 12, acked(2)));
+    assert_eq!(said, [(crate::verify::Verdict::Green, "ok".to_owned())]);
+    assert!(!site.outputs.iter().any(|output| matches!(output, Output::Reply { .. })));
+    assert_eq!(site.status(now(13)).own.at_neighbour, 1);
+}
+
+#[test]
+fn without_a_neighbour_in_time_the_verdict_is_amber_and_never_a_refusal() {
+    let only_here = [(crate::verify::Verdict::Amber, "only-here".to_owned())];
+    assert_eq!(verdicts(&registered(&mut careful_site(), 10, 2)), only_here, "nobody is connected: no wait");
+    let mut site = careful_site();
+    meet(&mut site, LINK, NEIGHBOUR);
+    assert!(verdicts(&registered(&mut site, 10, 2)).is_empty());
+    assert!(verdicts(&outputs(&mut site, 709, Input::DeadlineReached)).is_empty());
+    assert!(site.next_deadline().unwrap().0 <= Mono(710));
+    assert_eq!(verdicts(&outputs(&mut site, 710, Input::DeadlineReached)), only_here);
+    assert!(verdicts(&outputs(&mut site, 711, Input::DeadlineReached)).is_empty(), "said once");
 }

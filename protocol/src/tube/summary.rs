@@ -143,6 +143,12 @@ impl Summary {
         self.history.waiting().len()
     }
 
+    /// Whether a fact has its place in the document: not held back, and not about something else.
+    #[must_use]
+    pub fn is_derived(&self, id: EntryId) -> bool {
+        self.history.is_derived(id)
+    }
+
     /// Whether the document can be derived.
     #[must_use]
     pub const fn health(&self) -> Health {

@@ -133,6 +133,9 @@ reasons! {
     /// Check 16: registered already (R3).
     AlreadyRegistered = 20, "already-registered", Amber, "registered already", "已登记",
         "Look at when, where and by whom; go on only with a reason.";
+    /// After the checks: registered, and no other node holds it, although the policy asks for one (R2).
+    OnlyHere = 21, "only-here", Amber, "registered, on this machine only", "已登记，仅存本机",
+        "Go on; keep this machine safe, and connect it to a neighbour or the authority.";
 }
 
 impl Reason {

@@ -15,21 +15,31 @@ use crate::disk::Disk;
 /// Its name in reports.
 pub const RULE: &str = "accepted-is-recoverable";
 
+/// What one node promised.
+#[derive(Debug, Default)]
+struct Promises {
+    registrations: BTreeMap<EntryId, Person>,
+    /// Last entry any reply named, in each of its feeds.
+    through: BTreeMap<FeedId, SeqNo>,
+}
+
 /// What nodes promised.
 #[derive(Debug, Default)]
 pub struct Accepted {
-    registrations: BTreeMap<EntryId, (NodeId, Person)>,
-    /// Last entry any reply of a node named, in each of its feeds.
-    promised: BTreeMap<(NodeId, FeedId), SeqNo>,
+    by_node: BTreeMap<NodeId, Promises>,
+    registrations: usize,
+    died: u64,
 }
 
 impl Accepted {
     /// A node answered a command. Returns what it promised and does not have.
     pub fn replied(&mut self, node: NodeId, disk: &Disk, reply: &Reply) -> Option<String> {
+        let promises = self.by_node.entry(node).or_default();
         let entries = match reply {
             Reply::Verdict(verdict) => {
                 if let (Some(registration), Some(person)) = (verdict.registration, verdict.person) {
-                    self.registrations.insert(registration, (node, person));
+                    promises.registrations.insert(registration, person);
+                    self.registrations += 1;
                 }
                 verdict.registration.into_iter().collect()
             }
@@ -37,7 +47,7 @@ impl Accepted {
             Reply::Issued { .. } | Reply::IssuedMany(_) => Vec::new(),
         };
         for EntryId { feed, seq } in &entries {
-            let promised = self.promised.entry((node, *feed)).or_default();
+            let promised = promises.through.entry(*feed).or_default();
             *promised = (*promised).max(*seq);
         }
         let missing = entries.into_iter().find(|entry| disk.height(&entry.feed) < entry.seq)?;
@@ -48,19 +58,40 @@ impl Accepted {
     #[must_use]
     pub fn restored(&self, node: NodeId, heads: &[Head]) -> Option<String> {
         let found: BTreeMap<FeedId, SeqNo> = heads.iter().map(|head| (head.header.id(), head.seq)).collect();
-        let of_node = self.promised.range((node, FeedId([0; 16]))..=(node, FeedId([0xff; 16])));
-        let lost = of_node.filter(|((_, feed), seq)| found.get(feed).copied().unwrap_or_default() < **seq);
-        let lost: Vec<String> = lost.map(|((_, feed), seq)| format!("{feed}:{}", seq.0)).collect();
+        let promised = &self.by_node.get(&node)?.through;
+        let lost = promised.iter().filter(|(feed, seq)| found.get(feed).copied().unwrap_or_default() < **seq);
+        let lost: Vec<String> = lost.map(|(feed, seq)| format!("{feed}:{}", seq.0)).collect();
         (!lost.is_empty()).then(|| format!("after a restart the disk ends before {}", lost.join(", ")))
     }
 
-    /// Registrations promised that a disk's tables do not hold as they were promised.
+    /// A node's disk is gone for good. What was nowhere else, as `elsewhere` says of a feed, is gone with it, whatever
+    /// the protocol; returns how many registrations.
+    pub fn disk_died(&mut self, node: NodeId, elsewhere: impl Fn(&FeedId) -> SeqNo) -> u64 {
+        let Some(promises) = self.by_node.get_mut(&node) else { return 0 };
+        let before = promises.registrations.len();
+        let heights: BTreeMap<FeedId, SeqNo> = promises.through.keys().map(|feed| (*feed, elsewhere(feed))).collect();
+        let is_elsewhere = |entry: &EntryId| heights.get(&entry.feed).is_some_and(|height| *height >= entry.seq);
+        promises.registrations.retain(|entry, _| is_elsewhere(entry));
+        promises.through.clear();
+        let died = (before - promises.registrations.len()) as u64;
+        self.died += died;
+        died
+    }
+
+    /// Registrations that were nowhere but on a disk that died.
+    #[must_use]
+    pub const fn died(&self) -> u64 {
+        self.died
+    }
+
+    /// Registrations that a node promised and that a disk's tables do not hold as they were promised.
     ///
     /// # Errors
     /// [`ViewError`]: the tables cannot be read.
-    pub fn missing(&self, disk: &Disk, of: impl Fn(NodeId) -> bool) -> Result<Vec<EntryId>, ViewError> {
+    pub fn missing(&self, disk: &Disk, of: NodeId) -> Result<Vec<EntryId>, ViewError> {
         let mut missing = Vec::new();
-        for (registration, (_, person)) in self.registrations.iter().filter(|(_, (node, _))| of(*node)) {
+        let promises = self.by_node.get(&of).into_iter().flat_map(|promises| &promises.registrations);
+        for (registration, person) in promises {
             let entry = project::entry(disk.tables(), *registration)?;
             let fact = entry.and_then(|entry| Fact::from_bytes(&entry.fact).ok());
             if !matches!(fact, Some(Fact::Registered(fact)) if fact.person == *person) {
@@ -72,14 +103,14 @@ impl Accepted {
 
     /// How many registrations were promised.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.registrations.len()
+    pub const fn len(&self) -> usize {
+        self.registrations
     }
 
     /// Whether none was.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.registrations.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.registrations == 0
     }
 }
 
@@ -95,5 +126,7 @@ mod tests {
         assert!(accepted.replied(NodeId(1), &Disk::default(), &reply).is_some());
         assert!(accepted.restored(NodeId(1), &[]).is_some());
         assert_eq!(accepted.restored(NodeId(2), &[]), None, "another node promised nothing");
+        assert_eq!(accepted.disk_died(NodeId(1), |_| SeqNo(0)), 0, "it was no registration");
+        assert_eq!(accepted.restored(NodeId(1), &[]), None, "that disk is gone");
     }
 }

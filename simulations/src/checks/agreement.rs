@@ -1,10 +1,13 @@
 //! A healed city agrees: equal frontier roots over common lanes, equal heads of every document.
+//!
+//! Feeds of hostile nodes are left out of both: their writers tell each neighbour another history. Of a withdrawn
+//! node counts what stands.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use swabmesh_protocol::fact::Subject;
 use swabmesh_protocol::frontier::{Frontier, Head, Lanes};
-use swabmesh_protocol::id::{FeedId, Hash, SeqNo};
+use swabmesh_protocol::id::{EntryId, FeedId, Hash, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::project;
 use swabmesh_protocol::tube::{Document, Health};
 use swabmesh_protocol::view::{Table, View, ViewError};
@@ -14,15 +17,20 @@ use crate::disk::Disk;
 /// Its name in reports.
 pub const RULE: &str = "healed-nodes-agree";
 
-const ROWS_MAX: usize = 10_000_000;
+const ROWS_MAX: usize = 100_000_000;
+/// Bytes of a document row's key after its subject: feed and number.
+const ENTRY_BYTES: usize = 24;
 
-/// The frontier of a disk's tables.
+/// The frontier of a disk's tables, without the feeds of some writers.
 ///
 /// # Errors
 /// [`ViewError`]: the tables cannot be read.
-pub fn frontier(disk: &Disk) -> Result<Frontier, ViewError> {
+pub fn frontier(disk: &Disk, without: &BTreeSet<NodeKey>) -> Result<Frontier, ViewError> {
     let mut frontier = Frontier::default();
     for record in project::heads(disk.tables())? {
+        if without.contains(&record.header.writer) {
+            continue;
+        }
         frontier.set(Head {
             header: record.header,
             seq: record.height,
@@ -35,40 +43,116 @@ pub fn frontier(disk: &Disk) -> Result<Frontier, ViewError> {
     Ok(frontier)
 }
 
-/// The heads of every document in a disk's tables, over the facts of some lanes.
-///
-/// # Errors
-/// [`ViewError`]: the tables cannot be read.
-pub fn documents(disk: &Disk, frontier: &Frontier, lanes: &Lanes) -> Result<BTreeMap<Subject, Hash>, ViewError> {
-    let held: BTreeMap<FeedId, SeqNo> = frontier
-        .heads()
-        .filter(|(_, head)| lanes.contains(head.header.lane))
-        .map(|(feed, head)| (*feed, head.seq))
-        .collect();
-    let is_held = |id: swabmesh_protocol::id::EntryId| held.get(&id.feed).is_some_and(|seq| *seq >= id.seq);
-    let mut heads = BTreeMap::new();
-    for subject in subjects(disk)? {
-        let facts = project::document_facts(disk.tables(), &subject)?;
-        let facts: Vec<_> = facts.into_iter().filter(|fact| held.contains_key(&fact.id.feed)).collect();
-        if facts.is_empty() {
-            continue;
-        }
-        let document = Document::build(subject.clone(), facts, &is_held);
-        if document.health() == Health::Whole {
-            heads.insert(subject, document.heads_digest());
-        }
-    }
-    Ok(heads)
+/// What a disk holds of some lanes' feeds and documents.
+#[derive(Debug)]
+pub struct Held {
+    frontier: Frontier,
+    /// The documents that facts of a lane are in.
+    subjects: BTreeMap<Lane, BTreeSet<Subject>>,
 }
 
-/// The documents a disk's tables know of.
-fn subjects(disk: &Disk) -> Result<BTreeSet<Subject>, ViewError> {
-    let subject = |key: &[u8]| {
-        let (tag, rest) = key.split_first()?;
-        let end = rest.iter().position(|byte| *byte == 0)?;
-        let barcode = std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()?;
-        Some(if *tag == 0 { Subject::Tube(barcode) } else { Subject::Box(barcode) })
-    };
-    let rows = disk.tables().scan(Table::Documents, &[], &[0xff], ROWS_MAX)?;
-    Ok(rows.iter().filter_map(|(key, _)| subject(key)).collect())
+impl Held {
+    /// Reads a disk's tables.
+    ///
+    /// # Errors
+    /// [`ViewError`]: the tables cannot be read.
+    pub fn read(disk: &Disk, without: &BTreeSet<NodeKey>) -> Result<Self, ViewError> {
+        let frontier = frontier(disk, without)?;
+        let mut subjects: BTreeMap<Lane, BTreeSet<Subject>> = BTreeMap::new();
+        for (key, _) in disk.tables().scan(Table::Documents, &[], &[0xff], ROWS_MAX)? {
+            let lane = feed(&key).and_then(|feed| frontier.get(&feed)).map(|head| head.header.lane);
+            if let Some((lane, subject)) = lane.zip(subject(&key)) {
+                subjects.entry(lane).or_default().insert(subject);
+            }
+        }
+        Ok(Self { frontier, subjects })
+    }
+
+    /// The root over some lanes.
+    #[must_use]
+    pub fn root(&self, lanes: &Lanes) -> Hash {
+        self.frontier.root(lanes)
+    }
+
+    /// The first feed of some lanes that this and another end at different entries.
+    #[must_use]
+    pub fn differing(&self, authority: &Self, lanes: &Lanes) -> String {
+        let both = authority.frontier.heads().chain(self.frontier.heads());
+        let feeds = both.filter(|(_, head)| lanes.contains(head.header.lane));
+        let seq = |held: &Self, feed| held.frontier.get(feed).map_or(0, |head| head.seq.0);
+        let differ = feeds.map(|(feed, _)| (feed, seq(self, feed), seq(authority, feed)));
+        differ.into_iter().find(|(_, own, held)| own != held).map_or_else(
+            || "a feed has two histories".to_owned(),
+            |(feed, own, held)| format!("feed {feed} ends at {own}, at the authority at {held}"),
+        )
+    }
+
+    /// The heads of every document over the facts of some lanes.
+    ///
+    /// # Errors
+    /// [`ViewError`]: the tables cannot be read.
+    pub fn documents(&self, disk: &Disk, lanes: &Lanes) -> Result<BTreeMap<Subject, Hash>, ViewError> {
+        let held = |id: EntryId| {
+            let head = self.frontier.get(&id.feed).filter(|head| lanes.contains(head.header.lane));
+            head.is_some_and(|head| head.seq >= id.seq)
+        };
+        let of_lanes = self.subjects.iter().filter(|(lane, _)| lanes.contains(**lane));
+        let subjects: BTreeSet<&Subject> = of_lanes.flat_map(|(_, subjects)| subjects).collect();
+        let mut heads = BTreeMap::new();
+        for subject in subjects {
+            let facts = project::document_facts(disk.tables(), subject)?;
+            let facts: Vec<_> = facts.into_iter().filter(|fact| held(fact.id)).collect();
+            let document = Document::build(subject.clone(), facts, &held);
+            if document.health() == Health::Whole {
+                heads.insert(subject.clone(), document.heads_digest());
+            }
+        }
+        Ok(heads)
+    }
+}
+
+fn feed(key: &[u8]) -> Option<FeedId> {
+    let (_, entry) = key.split_at_checked(key.len().checked_sub(ENTRY_BYTES)?)?;
+    entry.first_chunk().map(|feed| FeedId(*feed))
+}
+
+fn subject(key: &[u8]) -> Option<Subject> {
+    let (tag, rest) = key.split_first()?;
+    let end = rest.iter().position(|byte| *byte == 0)?;
+    let barcode = std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()?;
+    Some(if *tag == 0 { Subject::Tube(barcode) } else { Subject::Box(barcode) })
+}
+
+/// What the authority's disk holds of each lane: enough to see quickly that a node is still behind.
+#[derive(Debug, Default)]
+pub struct Heights(BTreeMap<Lane, Vec<(FeedId, SeqNo)>>);
+
+impl Heights {
+    /// Reads a disk.
+    #[must_use]
+    pub fn of(disk: &Disk, without: &BTreeSet<FeedId>) -> Self {
+        let mut lanes: BTreeMap<Lane, Vec<(FeedId, SeqNo)>> = BTreeMap::new();
+        for (feed, lane, seq) in disk.heights().filter(|(feed, ..)| !without.contains(feed)) {
+            lanes.entry(lane).or_default().push((feed, seq));
+        }
+        Self(lanes)
+    }
+
+    /// A feed of some lanes that a disk does not hold as far.
+    #[must_use]
+    pub fn lacking(&self, disk: &Disk, lanes: &Lanes) -> Option<String> {
+        let behind = |(feed, seq): &&(FeedId, SeqNo)| disk.height(feed) < *seq;
+        let mut feeds = match lanes {
+            Lanes::All => feeds_of(self.0.iter().filter(|(lane, _)| lanes.contains(**lane)).map(|(_, feeds)| feeds)),
+            Lanes::Of(lanes) => feeds_of(lanes.iter().filter_map(|lane| self.0.get(lane))),
+        };
+        let (feed, seq) = feeds.find(behind)?;
+        Some(format!("feed {feed} ends at {}, at the authority at {}", disk.height(feed).0, seq.0))
+    }
+}
+
+fn feeds_of<'a>(
+    lanes: impl Iterator<Item = &'a Vec<(FeedId, SeqNo)>> + 'a,
+) -> Box<dyn Iterator<Item = &'a (FeedId, SeqNo)> + 'a> {
+    Box::new(lanes.flatten())
 }

@@ -12,6 +12,9 @@ pub const RULE: &str = "bounds-hold";
 /// Its name in reports: simulated nodes prune nothing, so none may say that a range is gone which it holds.
 pub const GONE_RULE: &str = "what-is-held-is-not-gone";
 
+/// Its name in reports: a peer may let go of nothing because of what is not on disk.
+pub const ACK_RULE: &str = "acknowledged-is-durable";
+
 /// Outputs of one input. Source: every command that waits is refused at once, and every session is told something.
 const OUTPUTS_MAX: usize = 4 * COMMANDS_MAX;
 /// Bytes under way on one connection one way: a window of chunks, the chunk that filled it, and as much of the rest.
@@ -39,8 +42,17 @@ impl Deadlines {
 #[must_use]
 pub fn held_and_gone(bytes: &[u8], disk: &Disk) -> Option<String> {
     let Ok(Frame::Gone(range)) = Frame::from_bytes(bytes) else { return None };
-    let (feed, height) = disk.heights().find(|(feed, _)| feed.short() == range.feed)?;
-    (*height >= range.from).then(|| format!("{feed} from {} is gone, the disk holds {}", range.from.0, height.0))
+    let (feed, height) = disk.named(range.feed).next()?;
+    (height >= range.from).then(|| format!("{feed} from {} is gone, the disk holds {}", range.from.0, height.0))
+}
+
+/// A node acknowledges more of a feed than its disk holds.
+#[must_use]
+pub fn acknowledged_too_early(bytes: &[u8], disk: &Disk) -> Option<String> {
+    let Ok(Frame::Ack(held)) = Frame::from_bytes(bytes) else { return None };
+    let height = |short| disk.named(short).map(|(_, seq)| seq).max().unwrap_or_default();
+    let early = held.into_iter().find(|held| height(held.feed) < held.seq)?;
+    Some(format!("{:?} up to {} was acknowledged, the disk holds {}", early.feed, early.seq.0, height(early.feed).0))
 }
 
 /// Outputs of one input that exceed a bound.

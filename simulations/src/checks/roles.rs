@@ -1,7 +1,7 @@
 //! No fact above its writer's role is applied to anything.
 
 use swabmesh_protocol::fact::{Fact, Role};
-use swabmesh_protocol::id::NodeKey;
+use swabmesh_protocol::id::{Lane, NodeKey};
 use swabmesh_protocol::project;
 use swabmesh_protocol::view::{Table, View, ViewError};
 
@@ -9,11 +9,23 @@ use crate::disk::Disk;
 
 /// Its name in reports.
 pub const RULE: &str = "roles-hold";
+/// Its name in reports: what a withdrawn node wrote above its mark does not become part of the log.
+pub const WITHDRAWN_RULE: &str = "withdrawn-stays-out";
+
+/// Its name in reports: what a node writes for itself alone is on no other disk.
+pub const PRIVATE_RULE: &str = "private-stays-private";
 
 /// Documents looked at on one disk.
 const ROWS_MAX: usize = 1_000_000;
 /// Bytes of a document row's value before its fact: the stamp.
 const STAMP_BYTES: usize = 8;
+
+/// A feed of the private lane that another node wrote.
+#[must_use]
+pub fn foreign_private(disk: &Disk, own: &NodeKey) -> Option<String> {
+    let (feed, _) = disk.headers().find(|(_, header)| header.lane == Lane::PRIVATE && header.writer != *own)?;
+    Some(format!("{feed} is another node's own"))
+}
 
 /// A fact in the tables that its writer may not state.
 ///

@@ -72,6 +72,36 @@ pub enum Fault {
         /// Longest clog.
         for_s_max: u64,
     },
+    /// Now and then the links of a random part of these nodes stand still, one node after another, and go on in
+    /// another random order.
+    Swizzle {
+        /// Which.
+        nodes: String,
+        /// Mean time between two such times.
+        every_s: u64,
+        /// Longest time from the first to stand still to the last to go on.
+        for_s_max: u64,
+    },
+    /// Frames between two groups are changed, doubled, or overtaken by the next one. Per thousand.
+    Garble {
+        /// One group.
+        between: String,
+        /// The other.
+        and: String,
+        /// A bit is flipped.
+        #[serde(default)]
+        corrupt: u32,
+        /// It arrives twice.
+        #[serde(default)]
+        duplicate: u32,
+        /// The next one comes first.
+        #[serde(default)]
+        reorder: u32,
+        /// From when.
+        from_min: u64,
+        /// Until when.
+        until_min: u64,
+    },
     /// Disks take some writes and refuse others now and then, as a disk that is nearly full does.
     FullDisk {
         /// Which.
@@ -80,6 +110,17 @@ pub enum Fault {
         every_s: u64,
         /// Longest time.
         for_s_max: u64,
+    },
+    /// A disk dies, and its machine goes on with an older copy of it: under a new epoch, as restoring gives it.
+    RestoredDisk {
+        /// Which.
+        nodes: String,
+        /// When the copy was made.
+        copied_min: u64,
+        /// When the disk dies.
+        at_min: u64,
+        /// How long the machine is off.
+        off_min: u64,
     },
     /// Clocks are set wrong.
     Clock {
@@ -90,6 +131,9 @@ pub enum Fault {
         /// By how many seconds they jump, at most, either way.
         #[serde(default)]
         jump_s_max: u64,
+        /// The year they show from then on, as after an empty battery.
+        #[serde(default)]
+        year: Option<u16>,
         /// How fast they drift from then on, at most, either way. Parts per million.
         #[serde(default)]
         drift_ppm_max: u64,
@@ -97,6 +141,46 @@ pub enum Fault {
         #[serde(default)]
         frozen: bool,
     },
+    /// The authority withdraws nodes, which go on as if they had not heard.
+    Withdrawn {
+        /// Which.
+        nodes: String,
+        /// When.
+        at_min: u64,
+    },
+    /// Nodes do not keep to the protocol. Their operators are honest, their machines are not.
+    Hostile {
+        /// Which.
+        nodes: String,
+        /// What they do.
+        does: Vec<Trick>,
+        /// From when.
+        from_min: u64,
+        /// Mean time between two tricks that are nobody's answer.
+        every_s: u64,
+    },
+}
+
+impl Fault {
+    /// When it ends, if it lasts for a time of its own. Minutes.
+    #[must_use]
+    pub const fn until_min(&self) -> Option<u64> {
+        match self {
+            Self::Cut { until_min, .. } | Self::Down { until_min, .. } | Self::Garble { until_min, .. } => {
+                Some(*until_min)
+            }
+            Self::PowerCut { .. }
+            | Self::Flap { .. }
+            | Self::Reset { .. }
+            | Self::Clog { .. }
+            | Self::Swizzle { .. }
+            | Self::FullDisk { .. }
+            | Self::RestoredDisk { .. }
+            | Self::Clock { .. }
+            | Self::Withdrawn { .. }
+            | Self::Hostile { .. } => None,
+        }
+    }
 }
 
 /// Which way nothing passes.
@@ -110,4 +194,24 @@ pub enum Way {
     There,
     /// From the second group to the first.
     Back,
+}
+
+/// What a hostile node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trick {
+    /// Tells half of its peers one history of a feed, and the others another.
+    Fork,
+    /// Sends chunks again that it sent or saw before.
+    Replay,
+    /// Says of every feed that it holds more of it than it does.
+    Lie,
+    /// Does not send what it is asked for, mostly.
+    Withhold,
+    /// Asks for, and tells of, more than there is.
+    Flood,
+    /// Sends frames and chunks longer than agreed.
+    Oversize,
+    /// States facts that its role does not allow, signed and chained as they should be.
+    AboveRole,
 }

@@ -1,6 +1,6 @@
 //! Small worlds of chance: another city, another day and other faults with each seed.
 
-use super::{City, Day, DiskTimes, Fault, Lan, Links, Scenario, Uplink, Way};
+use super::{City, Day, DiskTimes, Fault, Lan, Links, Scenario, Trick, Uplink, Way};
 use crate::chance::Chance;
 
 /// The world of a seed: a few sites for half an hour, and up to four kinds of faults.
@@ -10,6 +10,7 @@ pub(super) fn scenario(seed: u64) -> Scenario {
     let sites = few(&mut chance, 1, 5);
     let minutes = chance.between(10, 40);
     let city = City {
+        without_line: Vec::new(),
         cells: u16::try_from(chance.between(1, 2)).unwrap_or(1),
         sites,
         labs: few(&mut chance, 0, 1),
@@ -60,6 +61,7 @@ pub(super) fn scenario(seed: u64) -> Scenario {
         network,
         disk,
         fault,
+        courier: Vec::new(),
     }
 }
 
@@ -71,7 +73,7 @@ fn fault(chance: &mut Chance) -> Option<Fault> {
         _ => Way::Both,
     };
     let every_s = chance.between(20, 600);
-    Some(match chance.below(7) {
+    Some(match chance.below(12) {
         0 => Fault::PowerCut { nodes: group(chance), every_s, off_s_max: chance.between(1, 200) },
         1 => Fault::Flap {
             between: group(chance),
@@ -84,12 +86,45 @@ fn fault(chance: &mut Chance) -> Option<Fault> {
         3 => Fault::Clog { between: group(chance), and: "all".to_owned(), every_s, for_s_max: chance.between(1, 60) },
         4 => Fault::FullDisk { nodes: group(chance), every_s, for_s_max: chance.between(1, 60) },
         5 => Fault::Down { nodes: "authority".to_owned(), from_min: chance.between(0, 5), until_min: 30 },
+        6 => Fault::Swizzle { nodes: group(chance), every_s, for_s_max: chance.between(2, 60) },
+        7 => Fault::Garble {
+            between: group(chance),
+            and: "all".to_owned(),
+            corrupt: few_per_mille(chance),
+            duplicate: few_per_mille(chance),
+            reorder: few_per_mille(chance),
+            from_min: chance.between(0, 5),
+            until_min: 30,
+        },
+        8 => {
+            let copied_min = chance.between(1, 5);
+            let at_min = copied_min + chance.between(1, 4);
+            Fault::RestoredDisk { nodes: "site-1".to_owned(), copied_min, at_min, off_min: chance.between(0, 3) }
+        }
+        9 => Fault::Withdrawn { nodes: "site-1".to_owned(), at_min: chance.between(2, 9) },
+        10 => Fault::Hostile {
+            nodes: "site-1".to_owned(),
+            does: tricks(chance),
+            from_min: chance.between(0, 5),
+            every_s: chance.between(5, 120),
+        },
         _ => Fault::Clock {
             nodes: group(chance),
             at_min: chance.between(0, 9),
             jump_s_max: chance.below(100_000_000),
+            year: chance.happens(200).then_some(2_031),
             drift_ppm_max: chance.below(500),
             frozen: chance.happens(300),
         },
     })
+}
+
+fn few_per_mille(chance: &mut Chance) -> u32 {
+    u32::try_from(chance.below(20)).unwrap_or(0)
+}
+
+fn tricks(chance: &mut Chance) -> Vec<Trick> {
+    const ALL: [Trick; 7] =
+        [Trick::Fork, Trick::Replay, Trick::Lie, Trick::Withhold, Trick::Flood, Trick::Oversize, Trick::AboveRole];
+    ALL.into_iter().filter(|_| chance.happens(400)).collect()
 }

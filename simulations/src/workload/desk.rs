@@ -260,6 +260,15 @@ impl Desk {
         self.boxes += 1;
     }
 
+    /// The disk is gone, and nobody knows what of the last hours was on the copy: the operator begins anew.
+    pub(super) fn begin_anew(&mut self, at: At, town: &mut Town) {
+        self.steps.clear();
+        self.packed.clear();
+        (self.doing, self.tube, self.newest) = (None, None, None);
+        town.open_tubes.remove(&self.id);
+        town.later(at.after_ms(RETRY_MS), Work::Desk(self.id, self.number));
+    }
+
     /// The power went: what was being done is done again.
     pub(super) fn interrupted(&mut self, at: At, town: &mut Town) {
         if let Some(step) = self.doing.take() {

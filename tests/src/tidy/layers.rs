@@ -37,7 +37,10 @@ const LAYERS: [&[&str]; 13] = [
     // The contract with whoever runs the core.
     &["command", "io"],
     // The steps.
-    &["answer", "append", "copies", "desk", "exchange", "frontier", "issuing", "parked", "project", "register"],
+    &[
+        "answer", "append", "bundle", "copies", "desk", "exchange", "frontier", "issuing", "parked", "project",
+        "register",
+    ],
     // The routing between them.
     &["replica"],
     // What a runner puts together before it starts one.

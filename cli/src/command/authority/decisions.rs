@@ -59,11 +59,13 @@ pub(super) struct ReviewArguments {
 
 /// List everyone in a positive pool, and how far their re-tests are (T3)
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  swabmesh authority recall T1 --data city")]
+#[command(after_help = "Examples:
+  swabmesh authority recall T1 --data city
+  swabmesh authority recall --json
+Without a barcode: everyone in the city, those who wait first.")]
 pub(super) struct RecallArguments {
     /// Barcode of the pool
-    tube: Barcode,
+    tube: Option<Barcode>,
     #[command(flatten)]
     connection: Connection,
 }
@@ -97,7 +99,12 @@ impl ReviewArguments {
 impl RecallArguments {
     pub(super) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         let client = self.connection.open()?;
-        client.show(&format!("/recall/{}", segment(&self.tube)), out, |list| Ok(print::result::recall(list)))?;
+        match &self.tube {
+            Some(tube) => {
+                client.show(&format!("/recall/{}", segment(tube)), out, |list| Ok(print::result::recall(list)))?;
+            }
+            None => client.show("/recall", out, |list| Ok(print::city::recalls(list)))?,
+        }
         Ok(Outcome::Done)
     }
 }

@@ -66,7 +66,20 @@ impl City {
             authority: Vec::new(),
             mdns: false,
             times: NetworkTimes::default(),
+            carrying: swabmesh_node::runtime::Carrying::default(),
         })
+    }
+
+    /// What the root says of a site, for stores that are filled without it.
+    pub(super) fn site_certificate(&self, key: &SigningKey, name: &str, lane: Lane) -> anyhow::Result<Vec<u8>> {
+        let (node, name) = (node_key(key), Text::new(name)?);
+        let until = u64::MAX >> 1;
+        Ok(Certificate { node, role: Role::Site, name, lane, serial: 1, from: 0, until }.sign(&self.root))
+    }
+
+    /// The public half of the root.
+    pub(super) fn root(&self) -> [u8; 32] {
+        self.root.verifying_key().to_bytes()
     }
 
     /// The static code of the n-th resident, issued at `now_s`.
@@ -87,14 +100,14 @@ impl City {
 }
 
 /// A resident's pseudonym: 16 bytes that do not compress.
-fn person(number: u64) -> Person {
+pub(super) fn person(number: u64) -> Person {
     let mut person = [0; 16];
     person[..8].copy_from_slice(&scatter(number, 2).to_be_bytes());
     person[8..].copy_from_slice(&scatter(number, 3).to_be_bytes());
     Person(person)
 }
 
-fn last_four(number: u64) -> String {
+pub(super) fn last_four(number: u64) -> String {
     format!("{:04}", scatter(number, 4) % 10_000)
 }
 
@@ -118,7 +131,7 @@ pub(super) fn registration(city: &City, number: u64, now_s: u64) -> anyhow::Resu
 }
 
 /// A masked name of the n-th resident, one of 400.
-fn masked_name(number: u64) -> String {
+pub(super) fn masked_name(number: u64) -> String {
     const SURNAMES: [char; 20] = [
         '王', '李', '张', '刘', '陈', '杨', '赵', '黄', '周', '吴', '徐', '孙', '胡', '朱', '高', '林', '何', '郭',
         '马', '罗',

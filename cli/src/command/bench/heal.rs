@@ -21,6 +21,8 @@ use super::city::{City, POOL, registration, tube};
 use super::figures::{cpu_s, memory_mb, per_second, rounded};
 use crate::Outcome;
 
+mod again;
+
 /// Commands under way at once while the first node is filled.
 const FILLING: u64 = 64;
 /// Bytes of the yardstick's records: a registration's fact, stamp and number.
@@ -56,6 +58,15 @@ pub(super) struct NodeArguments {
     /// Where the other side listens.
     #[arg(long)]
     dial: Option<String>,
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: String,
+    /// Say so when as many entries are here.
+    #[arg(long)]
+    say_at: Option<u64>,
+    /// Tell what crosses until roots are equal, of stores that have met.
+    #[arg(long)]
+    again: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,7 +83,7 @@ impl Arguments {
         };
         let full = dir.path().join("full");
         eprint_progress("filling the first node");
-        let entries = fill(&full, self.entries)?;
+        let entries = fill(&full, 0..self.entries)?;
         eprint_progress("yardstick: one signature a record");
         let yardstick = yardstick(dir.path(), self.entries)?;
         eprint_progress("healing the second node");
@@ -88,19 +99,35 @@ impl Arguments {
         #[expect(clippy::cast_precision_loss, reason = "a mean")]
         let bytes_each = bytes / self.entries as f64;
         let yardstick_rate = per_second(self.entries, yardstick);
+        receiver.end()?;
+        let empty = dir.path().join("empty");
+        let again = again::in_sync(&full, &empty, entries)?;
+        let once = bytes;
+        let resumed = [
+            again::killed(dir.path(), &full, entries, once, Side::Empty)?,
+            again::killed(dir.path(), &full, entries, once, Side::Full)?,
+        ];
+        let more = fill(&full, self.entries..self.entries + again::NEW)?;
+        let new = again::in_sync(&full, &empty, more)?;
         let figures = json!({
             "entries": self.entries,
             "registrations_per_s": rate,
             "projected_per_s": per_second(self.entries, Duration::from_secs_f64(indexed_s)),
             "yardstick_per_s": yardstick_rate,
             "ratio": rounded(rate / yardstick_rate),
-            "ratio_aim": 2.0,
+            "ratio_aim": 3.0,
             "bytes_per_registration": rounded(bytes_each),
-            "bytes_per_registration_aim": 100.0,
+            "bytes_per_registration_aim": 75.0,
             "receiver": received,
             "sender": sent,
+            "again": again,
+            "again_bytes_aim": 64,
+            "ten_new": new,
+            "ten_new_bytes_aim": 2_000,
+            "ten_new_ms_aim": 50,
+            "resumed": resumed,
+            "resumed_bytes_sent_twice_aim": swabmesh_protocol::limits::CHUNK_BYTES_MAX,
         });
-        receiver.end()?;
         super::print(out, self.json, &figures)
     }
 }
@@ -111,13 +138,14 @@ pub(super) fn eprint_progress(what: &str) {
 }
 
 /// Fills a store with registrations of one site; returns the entries it holds.
-pub(super) fn fill(store: &Path, count: u64) -> anyhow::Result<u64> {
+pub(super) fn fill(store: &Path, numbers: std::ops::Range<u64>) -> anyhow::Result<u64> {
+    let count = numbers.end;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let city = Arc::new(City::new());
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() - 60;
     runtime.block_on(async {
         let node = NodeHandle::start(city.setup(store, 9, Role::Site)?).await?;
-        for first in (0..count).step_by(usize::try_from(FILLING * POOL)?) {
+        for first in numbers.step_by(usize::try_from(FILLING * POOL)?) {
             let numbers = first..(first + FILLING * POOL).min(count);
             let opened = numbers.clone().step_by(usize::try_from(POOL)?).map(|number| {
                 let (node, tube) = (node.clone(), tube(number));
@@ -187,11 +215,28 @@ struct Node {
 
 impl Node {
     fn start(side: Side, store: &Path, entries: u64, dial: Option<&str>) -> anyhow::Result<Self> {
+        Self::start_with(side, store, entries, dial, &[])
+    }
+
+    /// One that says so when it holds some of the entries.
+    fn start_until(side: Side, store: &Path, entries: u64, dial: Option<&str>, some: u64) -> anyhow::Result<Self> {
+        Self::start_with(side, store, entries, dial, &["--say-at", &some.to_string()])
+    }
+
+    /// The full side again, where it listened before.
+    fn start_at(store: &Path, entries: u64, address: &str) -> anyhow::Result<Self> {
+        Self::start_with(Side::Full, store, entries, None, &["--listen", address])
+    }
+
+    fn start_with(side: Side, store: &Path, entries: u64, dial: Option<&str>, more: &[&str]) -> anyhow::Result<Self> {
         let mut process = Process::new(std::env::current_exe()?);
         process.args(["bench", "heal-node", "--side", if side == Side::Full { "full" } else { "empty" }]);
-        process.arg("--store").arg(store).args(["--entries", &entries.to_string()]);
+        process.arg("--store").arg(store).args(["--entries", &entries.to_string()]).args(more);
         if let Some(address) = dial {
             process.args(["--dial", address]);
+        }
+        if dial.is_some() && more.is_empty() && store.exists() {
+            process.arg("--again");
         }
         let mut child = process.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let lines = BufReader::new(child.stdout.take().context("no output")?);
@@ -228,11 +273,12 @@ impl NodeArguments {
 
     async fn serve(&self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         let full = self.side == Side::Full;
-        let (number, role) = if full { (9, Role::Site) } else { (10, Role::Authority) };
+        // A laboratory follows every cell and signs for nothing: what crosses is the log and what it takes to agree.
+        let (number, role) = if full { (9, Role::Site) } else { (10, Role::Lab) };
         let mut setup = City::new().setup(&self.store, number, role)?;
         setup.issuers = Vec::new();
         if full {
-            setup.listen = vec!["127.0.0.1:0".to_owned()];
+            setup.listen = vec![self.listen.clone()];
         }
         setup.peers.extend(self.dial.clone());
         let node = NodeHandle::start(setup).await?;
@@ -245,22 +291,45 @@ impl NodeArguments {
             };
             writeln!(out, "{}", json!({ "address": address }))?;
         } else {
-            writeln!(out, "{}", self.heal(&node).await?)?;
+            let told = if self.again {
+                again::until_in_sync(&node, self.entries, Instant::now()).await?
+            } else {
+                self.heal(&node, out).await?
+            };
+            writeln!(out, "{told}")?;
         }
         out.flush()?;
         // Lives until the measurement is over.
         tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
-        writeln!(out, "{}", json!({ "cpu_s": rounded(cpu_s()), "peak_memory_mb": memory_mb().0 }))?;
+        writeln!(
+            out,
+            "{}",
+            json!({
+                "cpu_s": rounded(cpu_s()),
+                "peak_memory_mb": memory_mb().0,
+                "bytes_out": node.snapshot().counters.get("network_bytes_out"),
+            })
+        )?;
         node.stop().await;
         Ok(Outcome::Done)
     }
 
     /// Times from the first connection until every entry is durable, and until the tables show them.
-    async fn heal(&self, node: &NodeHandle) -> anyhow::Result<Value> {
+    async fn heal(&self, node: &NodeHandle, out: &mut dyn Write) -> anyhow::Result<Value> {
         while node.inspect(|replica| replica.entries() == 0 && replica.sessions() == 0).await? {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let (start, cpu) = (Instant::now(), cpu_s());
+        if let Some(some) = self.say_at {
+            let held = loop {
+                let held = node.inspect(swabmesh_protocol::replica::Replica::entries).await?;
+                if held >= some {
+                    break held;
+                }
+            };
+            writeln!(out, "{}", json!({ "entries": held }))?;
+            out.flush()?;
+        }
         let entries = self.entries;
         while node.inspect(move |replica| replica.entries() < entries).await? {
             tokio::time::sleep(Duration::from_millis(2)).await;

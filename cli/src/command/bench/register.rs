@@ -13,6 +13,7 @@ use serde_json::json;
 use swabmesh_node::runtime::NodeHandle;
 use swabmesh_protocol::command::{Command, Presented, Register, Reply};
 use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::replica::Replica;
 use swabmesh_protocol::text::Text;
 
 use super::city::{City, POOL, tube};
@@ -21,6 +22,8 @@ use crate::Outcome;
 
 /// Desks that register at once in the second part.
 const DESKS: u64 = 16;
+/// Between two looks whether the tables have caught up.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// Bytes of one registration's chunk in the journal with its frame, measured; what the yardstick appends.
 const CHUNK_BYTES: usize = 260;
 
@@ -54,22 +57,34 @@ impl Arguments {
         let node = NodeHandle::start(city.setup(&dir.path().join("store"), 9, Role::Site)?).await?;
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let count = self.registrations;
-        let codes = (0..2 * count).map(|number| city.code(number, now_s - 60)).collect::<Result<Vec<_>, _>>()?;
-        for number in (0..2 * count).step_by(usize::try_from(POOL)?) {
+        let codes = (0..3 * count).map(|number| city.code(number, now_s - 60)).collect::<Result<Vec<_>, _>>()?;
+        for number in (0..3 * count).step_by(usize::try_from(POOL)?) {
             let command = Command::Open { tube: tube(number).parse()?, pool: 10, operator: Text::new("op1")? };
             node.command(command).await?;
         }
         let mut bare = File::create(dir.path().join("bare"))?;
-        let (mut ours, mut yardstick) = (Vec::new(), Vec::new());
-        for number in 0..count {
-            ours.push(register(&node, number, &codes).await?);
+        let mut sync_bare = || {
             let start = Instant::now();
             bare.write_all(&[7; CHUNK_BYTES])?;
             bare.sync_data()?;
-            yardstick.push(start.elapsed());
+            anyhow::Ok(start.elapsed())
+        };
+        let (mut ours, mut yardstick) = (Vec::new(), Vec::new());
+        for number in 0..count {
+            ours.push(register(&node, number, &codes).await?);
+            yardstick.push(sync_bare()?);
         }
+        // Above, the index works beside the yardstick. Here nothing does, and every thread sleeps before each.
+        let (mut rested, mut rested_yardstick) = (Vec::new(), Vec::new());
+        for number in count..count + count / 4 {
+            settle(&node).await?;
+            rested.push(register(&node, number, &codes).await?);
+            settle(&node).await?;
+            rested_yardstick.push(sync_bare()?);
+        }
+        let first = count + count / 4;
         let codes = Arc::new(codes);
-        let next = Arc::new(AtomicU64::new(count));
+        let next = Arc::new(AtomicU64::new(first));
         let start = Instant::now();
         let desks: Vec<_> = (0..DESKS)
             .map(|_| {
@@ -78,7 +93,7 @@ impl Arguments {
                     let mut times = Vec::new();
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        if number >= 2 * count {
+                        if number >= first + count {
                             return anyhow::Ok(times);
                         }
                         times.push(register(&node, number, &codes).await?);
@@ -93,6 +108,7 @@ impl Arguments {
         let together_time = start.elapsed();
         node.stop().await;
         let (p50, bare) = (percentile(&mut ours, 0.5), percentile(&mut yardstick, 0.5));
+        let (at_rest, bare_at_rest) = (percentile(&mut rested, 0.5), percentile(&mut rested_yardstick, 0.5));
         Ok(json!({
             "p50_us": micros(p50),
             "p95_us": micros(percentile(&mut ours, 0.95)),
@@ -100,12 +116,23 @@ impl Arguments {
             "yardstick_append_fdatasync_p95_us": micros(percentile(&mut yardstick, 0.95)),
             "ratio": rounded(p50.as_secs_f64() / bare.as_secs_f64()),
             "ratio_aim": 1.5,
+            "at_rest_p50_us": micros(at_rest),
+            "at_rest_yardstick_p50_us": micros(bare_at_rest),
+            "at_rest_ratio": rounded(at_rest.as_secs_f64() / bare_at_rest.as_secs_f64()),
             "desks_16_registrations_per_s": per_second(count, together_time),
             "desks_16_p50_us": micros(percentile(&mut together, 0.5)),
             "desks_16_p99_us": micros(percentile(&mut together, 0.99)),
             "desks_16_over_bare_fdatasyncs": rounded(per_second(count, together_time) * bare.as_secs_f64()),
         }))
     }
+}
+
+/// Waits until the tables have caught up with the log.
+async fn settle(node: &NodeHandle) -> anyhow::Result<()> {
+    while !node.inspect(Replica::is_indexed).await? {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 /// Registers one person by the text of a code; the time until it is on disk.

@@ -39,7 +39,7 @@ impl Arguments {
         let dir = tempfile::tempdir()?;
         let store = dir.path().join("store");
         eprint_progress("filling the store");
-        fill(&store, self.registrations)?;
+        fill(&store, 0..self.registrations)?;
         eprint_progress("starting, killing, starting again");
         let mut figures = Vec::new();
         for _ in 0..3 {

@@ -1,0 +1,48 @@
+//! The city as a whole: its projection, reports and exports, decisions, its page, and what is destroyed when its time is over.
+
+pub mod database;
+pub mod day;
+pub mod decisions;
+mod door;
+pub mod export;
+pub mod fold;
+mod follower;
+mod office;
+mod page;
+pub mod purge;
+pub mod rebuild;
+pub mod report;
+mod routes;
+pub mod row;
+
+use std::sync::Arc;
+
+use axum::Router;
+use swabmesh_node::beside::{Beside, Ground};
+use swabmesh_node::http::auth::Token;
+use swabmesh_node::keys::KeyError;
+
+use crate::audit::Audit;
+use office::Office;
+
+/// Routes and tasks of the city: `database` is where the projection is copied to, if anywhere.
+///
+/// # Errors
+/// [`KeyError`]: the token is not at hand.
+pub fn beside(ground: &Ground, audit: Arc<Audit>, database: Option<&str>) -> Result<Beside, KeyError> {
+    let office = Office {
+        shell: ground.shell.clone(),
+        home: ground.home.clone(),
+        token: Token::new(&ground.home.keys().token()?),
+        audit,
+        sessions: Arc::default(),
+        board: Arc::default(),
+        database: database.map(Arc::from),
+    };
+    let tasks = office
+        .database
+        .clone()
+        .map(|address| tokio::spawn(follower::run(office.clone(), address, ground.stopping.clone())));
+    let routes: Router = routes::router(&office).merge(page::router(&office));
+    Ok(Beside { routes, tasks: tasks.into_iter().collect(), ..Beside::default() })
+}

@@ -1,0 +1,278 @@
+//! Search: by pseudonym, document or tube, never without a reason, and never without a line in the log of looks (P4).
+
+use std::fmt::Write;
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Extension, Form, State};
+use axum::response::Response;
+use serde::Deserialize;
+use swabmesh_node::api::{DocumentEntry, PersonResult};
+use swabmesh_node::clock::day;
+use swabmesh_node::http::problem::Problem;
+use swabmesh_node::http::read;
+use swabmesh_node::keys::Keys;
+use swabmesh_node::reading;
+use swabmesh_protocol::fact::{Fact, Outcome, Remark};
+use swabmesh_protocol::id::{Barcode, EntryId, Person};
+use swabmesh_protocol::project::entry;
+use swabmesh_protocol::seal::details::{self, Details};
+use swabmesh_protocol::tube::view::TubeView;
+use swabmesh_protocol::view::{View, ViewError};
+
+use super::cases::{incomplete, reading as said};
+use super::html::{moment, say, token};
+use super::{answer, escape, page};
+use crate::audit::Look;
+use crate::city::day::Day;
+use crate::city::door::{Session, check_form};
+use crate::city::office::Office;
+
+pub(super) async fn show(Extension(session): Extension<Session>) -> Response {
+    let body = format!("<main>{}</main>", form(&session));
+    std::future::ready(page(&session, "查询", "/city/search", &body)).await
+}
+
+fn form(session: &Session) -> String {
+    let kinds = [
+        ("tube", "采样管条码", "tube barcode"),
+        ("person", "假名编号", "pseudonym"),
+        ("1", "身份证", "identity card"),
+        ("2", "护照", "passport"),
+        ("3", "港澳通行证", "travel permit, Hong Kong and Macau"),
+        ("4", "台胞证", "compatriot permit, Taiwan"),
+    ];
+    let kinds: String = kinds
+        .iter()
+        .map(|(value, chinese, english)| format!("<option value={value}>{chinese} · {english}</option>"))
+        .collect();
+    format!(
+        "<h1>{}</h1><p class=hint>{}</p><form method=post action=\"/city/search\" class=stack>{}\
+         <label>{}<select name=by>{kinds}</select></label><label>{}<input name=text required maxlength=64></label>\
+         <label>{}<input name=reason required minlength=4 maxlength=40></label><button class=primary>{}</button></form>",
+        say("查询", "Search"),
+        say("每次查询都记录：谁、何时、查谁、为什么。", "Every search is recorded: who, when, whom, why."),
+        token(session),
+        say("按", "By"),
+        say("号码", "Number"),
+        say("理由", "Why"),
+        say("查询并记录", "Search, and record it"),
+    )
+}
+
+#[derive(Deserialize)]
+pub(super) struct Search {
+    form_token: String,
+    by: String,
+    text: String,
+    reason: Remark,
+}
+
+pub(super) async fn find(
+    State(office): State<Office>,
+    Extension(session): Extension<Session>,
+    asked: Result<Form<Search>, FormRejection>,
+) -> Response {
+    let result = async {
+        let Form(Search { form_token, by, text, reason }) = asked.map_err(|error| incomplete(&error))?;
+        check_form(&session, &form_token)?;
+        needs(&reason)?;
+        let (who, why) = (session.operator.to_string(), reason.to_string());
+        let view = office.view();
+        let found = if by == "tube" {
+            let barcode: Barcode = text.parse().map_err(|error: swabmesh_protocol::id::IdError| {
+                Problem::malformed(error.to_string(), "Check the barcode.")
+            })?;
+            office.record(&Look { who, what: "search", whom: None, why: format!("tube {barcode}: {why}") })?;
+            tube(&session, read(move || reading::tube(&view, &barcode)).await?.as_ref())
+        } else {
+            let whom = person(&office, &by, &text)?;
+            office.record(&Look { who, what: "search", whom: Some(whom), why })?;
+            results(&session, &whom, &read(move || reading::results_of(&view, &whom)).await?)
+        };
+        Ok(page(&session, "查询", "/city/search", &format!("<main>{}{found}</main>", form(&session))))
+    };
+    answer(result.await)
+}
+
+fn needs(reason: &Remark) -> Result<(), Problem> {
+    if reason.as_str().trim().chars().count() >= 2 {
+        return Ok(());
+    }
+    Err(Problem::malformed("a look at somebody's data needs a reason", "Say why; it is recorded."))
+}
+
+fn person(office: &Office, by: &str, text: &str) -> Result<Person, Problem> {
+    if by == "person" {
+        let wrong =
+            |error: swabmesh_protocol::id::IdError| Problem::malformed(error.to_string(), "Check the pseudonym.");
+        return text.trim().parse().map_err(wrong);
+    }
+    let document = by.parse().map_err(|_| Problem::malformed("no such way to search", "Choose one from the list."))?;
+    let entry = DocumentEntry { document, number: Some(text.to_owned()), ..DocumentEntry::default() };
+    Ok(office.shell.intake().person(&entry)?)
+}
+
+fn results(session: &Session, person: &Person, results: &[PersonResult]) -> String {
+    let mut rows = String::new();
+    for result in results {
+        let reading = match (&result.result, result.retest, result.disputed) {
+            (None, ..) => say("尚无结果", "no result yet"),
+            (Some(_), true, _) => say("混管异常，待单人复检", "pool positive: to be tested again, alone"),
+            (Some(reading), _, true) => format!("{} · {}", said(&reading.to_string()), say("有争议", "disputed")),
+            (Some(reading), ..) => said(&reading.to_string()),
+        };
+        let _ = write!(
+            rows,
+            "<tr><td>{}</td><td><code>{}</code></td><td>{reading}</td><td>{}</td></tr>",
+            moment(result.registered_at),
+            result.tube,
+            opener(session, result.registration),
+        );
+    }
+    table(&format!("<code>{person}</code>"), &rows)
+}
+
+fn table(title: &str, rows: &str) -> String {
+    let rows = if rows.is_empty() {
+        format!("<tr><td colspan=4>{}</td></tr>", say("没有登记", "no registrations"))
+    } else {
+        rows.to_owned()
+    };
+    format!(
+        "<h2>{title}</h2><div class=scroll><table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>{rows}</tbody></table></div>",
+        say("时间", "When"),
+        say("采样管 / 姓名", "Tube or name"),
+        say("结果", "Result"),
+        say("详情", "Details"),
+    )
+}
+
+fn opener(session: &Session, registration: EntryId) -> String {
+    format!(
+        "<form method=post action=\"/city/details\" class=row>{}<input type=hidden name=registration value=\"{registration}\">\
+         <input name=reason required minlength=4 maxlength=40 placeholder=\"理由 why\" aria-label=\"理由 why\">\
+         <button>{}</button></form>",
+        token(session),
+        say("打开详情", "Open"),
+    )
+}
+
+fn tube(session: &Session, shown: Option<&TubeView>) -> String {
+    let Some(shown) = shown else {
+        return format!("<p class=hint>{}</p>", say("没有人提到过这支采样管。", "Nobody spoke of this tube."));
+    };
+    let positive_pool =
+        shown.count > 1 && shown.verdict.is_some_and(|verdict| verdict.reading.outcome == Outcome::Positive);
+    let verdict = match shown.verdict {
+        None => say("尚无结果", "no result yet"),
+        // Of nobody in it is it known.
+        Some(_) if positive_pool => say("混管异常，待单人复检", "pool positive: to be tested again, alone"),
+        Some(verdict) => said(&verdict.reading.to_string()),
+    };
+    let mut rows = String::new();
+    for member in &shown.members {
+        let Some(registered) = &member.registered else { continue };
+        let state = if member.counts { verdict.clone() } else { say("不计入", "does not count") };
+        let _ = write!(
+            rows,
+            "<tr><td>{}</td><td>{} {}</td><td>{state}</td><td>{}</td></tr>",
+            moment(registered.by.stamp.wall()),
+            escape(registered.name.as_str()),
+            escape(registered.last_four.as_str()),
+            opener(session, member.registration),
+        );
+    }
+    table(&format!("{} <code>{}</code> · {verdict}", say("采样管", "Tube"), shown.barcode), &rows)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Opened {
+    form_token: String,
+    registration: EntryId,
+    reason: Remark,
+}
+
+/// Why details stay closed.
+enum Closed {
+    None,
+    Destroyed,
+}
+
+pub(super) async fn details(
+    State(office): State<Office>,
+    Extension(session): Extension<Session>,
+    asked: Result<Form<Opened>, FormRejection>,
+) -> Response {
+    let result = async {
+        let Form(Opened { form_token, registration, reason }) = asked.map_err(|error| incomplete(&error))?;
+        check_form(&session, &form_token)?;
+        needs(&reason)?;
+        let (view, keys) = (office.view(), office.home.keys());
+        let (who, why) = (session.operator.to_string(), format!("{registration}: {reason}"));
+        let found = read(move || sealed(&view, registration)).await?;
+        let Some((whom, on, bytes)) = found else {
+            return Err(Problem::not_found("there is no such registration", "Search again."));
+        };
+        office.record(&Look { who, what: "details", whom: Some(whom), why })?;
+        let opened = match bytes {
+            None => Err(Closed::None),
+            Some(bytes) => {
+                let opened = tokio::task::spawn_blocking(move || open(&keys, on, &bytes));
+                opened.await.map_err(|error| Problem::internal(&error))?.ok_or(Closed::Destroyed)
+            }
+        };
+        Ok(page(&session, "详情", "/city/search", &shown(&opened)))
+    };
+    answer(result.await)
+}
+
+type Found = (Person, Day, Option<Vec<u8>>);
+
+fn sealed<V: View>(view: &V, registration: EntryId) -> Result<Option<Found>, ViewError> {
+    let Some(entry) = entry(view, registration)? else { return Ok(None) };
+    let Ok(Fact::Registered(fact)) = Fact::from_bytes(&entry.fact) else { return Ok(None) };
+    Ok(Some((fact.person, Day(day(entry.stamp.wall())), fact.details.map(|bytes| bytes.to_vec()))))
+}
+
+/// Opens details with the key of their day, or of an earlier day that a site without a network still sealed to.
+fn open(keys: &Keys, on: Day, bytes: &[u8]) -> Option<Details> {
+    let days = keys.details_days().unwrap_or_default();
+    days.into_iter().rev().filter(|day| *day <= on.0 + 1).find_map(|day| {
+        let (secret, _) = keys.open_details(day).ok()?;
+        details::open(&secret, Day(day).date(), bytes).ok()
+    })
+}
+
+fn shown(opened: &Result<Details, Closed>) -> String {
+    let body = match opened {
+        Err(Closed::None) => say("登记时没有录入详情（扫码登记）。", "No details were typed: a code was scanned."),
+        Err(Closed::Destroyed) => {
+            say("已到保存期限，详情已销毁。", "The details were destroyed when their time was over.")
+        }
+        Ok(details) => {
+            let optional = |detail: &Option<swabmesh_protocol::sensitive::Sensitive<String>>| {
+                detail.as_ref().map(|detail| detail.expose().clone()).unwrap_or_default()
+            };
+            let rows = [
+                (say("姓名", "Name"), details.name.expose().clone()),
+                (say("证件", "Document"), format!("{:?}", details.document)),
+                (say("号码", "Number"), details.number.expose().clone()),
+                (say("电话", "Telephone"), optional(&details.telephone)),
+                (say("住址", "Address"), optional(&details.address)),
+                (say("备注", "Remark"), optional(&details.remark)),
+            ];
+            let rows: String = rows
+                .iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| format!("<tr><th>{name}</th><td>{}</td></tr>", escape(value)))
+                .collect();
+            format!("<table>{rows}</table>")
+        }
+    };
+    format!(
+        "<main class=narrow><h1>{}</h1><div>{body}</div><p class=hint>{}</p><p><a href=\"/city/search\">{}</a></p></main>",
+        say("详情", "Details"),
+        say("这次查看已记录。", "This look was recorded."),
+        say("返回", "Back"),
+    )
+}

@@ -1,0 +1,263 @@
+//! The city's routes under `/api/v1`: reports, exports, decisions, the projection's proof, retention.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use swabmesh_node::clock;
+use swabmesh_node::http::problem::Problem;
+use swabmesh_node::http::read;
+use swabmesh_protocol::fact::Operator;
+use swabmesh_protocol::id::NodeKey;
+use swabmesh_protocol::project::heads;
+use swabmesh_protocol::time::MS_PER_S;
+use swabmesh_protocol::view::ViewError;
+
+use super::database::{DatabaseError, connect};
+use super::day::Day;
+use super::decisions::{Case, Recalls, cases, recalls};
+use super::office::Office;
+use super::purge::{self, SignedReport};
+use super::rebuild::{self, Proof};
+use super::{door, export, follower, report};
+use crate::audit::Look;
+
+/// Cases of an answer when nobody says how many.
+const CASES_DEFAULT: usize = 200;
+/// Times a proof is tried while the log moves under it.
+const PROOF_TRIES: u8 = 5;
+
+/// Everything of the city that programs ask for.
+pub(super) fn router(office: &Office) -> Router {
+    Router::new()
+        .route("/api/v1/reviews", get(reviews))
+        .route("/api/v1/recall", get(recall))
+        .route("/api/v1/reports/reconcile", get(reconcile))
+        .route("/api/v1/exports", get(exported))
+        .route("/api/v1/projection/rebuild", post(rebuilt))
+        .route("/api/v1/purge", post(purged))
+        .layer(from_fn_with_state(office.clone(), door::api))
+        .with_state(office.clone())
+}
+
+impl Office {
+    /// What people call nodes.
+    pub(super) async fn names(&self) -> Result<impl Fn(&NodeKey) -> String + Send + Sync + Clone + use<>, Problem> {
+        let nodes = Arc::new(self.nodes().await?);
+        Ok(move |node: &NodeKey| match nodes.get(node) {
+            Some(certificate) => certificate.name.to_string(),
+            None => node.to_string().chars().take(8).collect(),
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    #[serde(default)]
+    all: bool,
+    limit: Option<usize>,
+}
+
+async fn reviews(
+    State(office): State<Office>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Vec<Case>>, Problem> {
+    let Query(Which { all, limit }) = which?;
+    let (view, name_of) = (office.view(), office.names().await?);
+    let limit = limit.unwrap_or(CASES_DEFAULT);
+    Ok(Json(read(move || cases(&view, all, limit, &name_of)).await?))
+}
+
+async fn recall(State(office): State<Office>) -> Result<Json<Recalls>, Problem> {
+    let (view, name_of) = (office.view(), office.names().await?);
+    Ok(Json(read(move || recalls(&view, &name_of)).await?))
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    #[default]
+    Json,
+    Csv,
+    Fhir,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfDay {
+    day: String,
+    #[serde(default)]
+    format: Format,
+    /// Who asks; goes to the log of looks.
+    by: Option<String>,
+    /// Why; goes to the log of looks.
+    reason: Option<String>,
+}
+
+fn day_of(text: &str) -> Result<Day, Problem> {
+    text.parse()
+        .map_err(|error: super::day::NotADay| Problem::malformed(error.to_string(), "Write the day as 2022-04-09."))
+}
+
+fn typed(kind: &'static str, body: impl IntoResponse) -> Response {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+async fn reconcile(
+    State(office): State<Office>,
+    asked: Result<Query<OfDay>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(OfDay { day, format, .. }) = asked?;
+    let day = day_of(&day)?;
+    let (view, roles, name_of) = (office.view(), office.roles().await?, office.names().await?);
+    let report = read(move || report::reconcile(&view, &roles, day, &name_of)).await?;
+    match format {
+        Format::Json => Ok(Json(report).into_response()),
+        Format::Csv => Ok(typed("text/csv; charset=utf-8", report.csv())),
+        Format::Fhir => Err(Problem::malformed("a reconciliation has no form in FHIR", "Ask for json or csv.")),
+    }
+}
+
+/// A day, registration by registration, sent as it is read. When reading fails the answer breaks off, which HTTP shows.
+async fn exported(
+    State(office): State<Office>,
+    asked: Result<Query<OfDay>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(OfDay { day, format, by, reason }) = asked?;
+    let day = day_of(&day)?;
+    let (Some(who), Some(why)) = (by.filter(|by| !by.is_empty()), reason.filter(|why| !why.is_empty())) else {
+        return Err(Problem::malformed(
+            "an export needs who asks and why",
+            "Send `by` and `reason`: both are recorded.",
+        ));
+    };
+    office.record(&Look { who, what: "export", whom: None, why: format!("{day}: {why}") })?;
+    let (view, roles, nodes) = (office.view(), office.roles().await?, office.nodes().await?);
+    let (pipe, body) = export::pipe();
+    let kind = if matches!(format, Format::Csv) { "text/csv; charset=utf-8" } else { "application/fhir+ndjson" };
+    tokio::task::spawn_blocking(move || {
+        pipe.fill(|out| match format {
+            Format::Csv => export::csv(&view, &roles, &nodes, day, out),
+            Format::Fhir | Format::Json => export::fhir::write(&view, &roles, &nodes, day, out),
+        });
+    });
+    Ok(typed(kind, body))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rebuild {
+    /// Look at the database this node follows, instead of its own index.
+    #[serde(default)]
+    database: bool,
+    /// Empty the database first and fill it from the log.
+    #[serde(default)]
+    from_scratch: bool,
+}
+
+async fn rebuilt(
+    State(office): State<Office>,
+    body: Result<Json<Rebuild>, JsonRejection>,
+) -> Result<Json<Proof>, Problem> {
+    let Json(Rebuild { database, from_scratch }) = body?;
+    for _ in 0..PROOF_TRIES {
+        let before = state(&office).await?;
+        let proof = if database {
+            in_database(&office, from_scratch).await.map_err(|error| refused(&error))?
+        } else {
+            in_index(&office).await?
+        };
+        // What arrived meanwhile is in one and not in the other.
+        if proof.equal || before == state(&office).await? {
+            return Ok(Json(proof));
+        }
+    }
+    let detail = "the log grows faster than it can be compared";
+    Err(Problem::new(StatusCode::CONFLICT, "log-moves", detail, "Repeat it in a quieter hour."))
+}
+
+async fn state(office: &Office) -> Result<u64, Problem> {
+    let view = office.view();
+    read(move || Ok(heads(&view)?.iter().map(|head| head.height.0).sum())).await
+}
+
+async fn in_index(office: &Office) -> Result<Proof, Problem> {
+    let (view, roles) = (office.view(), office.roles().await?);
+    let window_ms =
+        office.shell.look(|replica| replica.knowledge().policy.duplicate_window_s).await?.saturating_mul(MS_PER_S);
+    let empty = office.home.path().join("comparison");
+    let compared = tokio::task::spawn_blocking(move || {
+        // Left over from a process that was killed while it compared.
+        let _ = std::fs::remove_dir_all(&empty);
+        let compared = rebuild::index::compare(&view, &roles, window_ms, &empty);
+        let _ = std::fs::remove_dir_all(&empty);
+        compared
+    });
+    match compared.await {
+        Ok(Ok(proof)) => Ok(proof),
+        Ok(Err(error)) => Err(Problem::internal(&error)),
+        Err(panicked) => Err(Problem::internal(&panicked)),
+    }
+}
+
+async fn in_database(office: &Office, from_scratch: bool) -> Result<Proof, DatabaseError> {
+    let Some(address) = &office.database else {
+        return Err(DatabaseError::View(ViewError("this authority runs without a database".to_owned())));
+    };
+    let mut follower = follower::connected(office, address).await?;
+    if from_scratch {
+        connect::clear(follower.client()).await?;
+    }
+    // Every cell, whoever holds it: of two that write the same, one is overtaken.
+    follower.all_cells().await?;
+    follower.catch_up().await?;
+    let (view, roles) = (office.view(), office.roles().await.unwrap_or_default());
+    let (log, entries) = tokio::task::spawn_blocking(move || rebuild::of_log(&view, &roles)).await??;
+    let held = rebuild::of_database(follower.client()).await?;
+    Ok(rebuild::compare(&log, &held, entries))
+}
+
+fn refused(error: &DatabaseError) -> Problem {
+    tracing::warn!(%error, "the database could not be compared");
+    let what_to_do = "Look at the node's log, check the database, and run with --database.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "database", error.to_string(), what_to_do)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Purge {
+    before: String,
+    operator: Operator,
+}
+
+async fn purged(
+    State(office): State<Office>,
+    body: Result<Json<Purge>, JsonRejection>,
+) -> Result<Json<SignedReport>, Problem> {
+    let Json(Purge { before, operator }) = body?;
+    let before = day_of(&before)?;
+    let why = format!("retention: details before {before} are destroyed");
+    office.record(&Look { who: operator.to_string(), what: "purge", whom: None, why })?;
+    let (view, roles, home) = (office.view(), office.roles().await?, office.home.clone());
+    let member = office.shell.member();
+    let (root, certificate) = (member.root, member.certificate_bytes.clone());
+    let done = tokio::task::spawn_blocking(move || {
+        let report = purge::purge(&view, &roles, &home, &root, before, clock::wall())?;
+        Ok::<_, purge::PurgeError>(purge::sign(&report, &home.keys(), &certificate)?)
+    });
+    match done.await {
+        Ok(Ok(report)) => Ok(Json(report)),
+        Ok(Err(error @ purge::PurgeError::NotOver { .. })) => {
+            Err(Problem::malformed(error.to_string(), "Name a day that is today or before."))
+        }
+        Ok(Err(error)) => Err(Problem::internal(&error)),
+        Err(panicked) => Err(Problem::internal(&panicked)),
+    }
+}

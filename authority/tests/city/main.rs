@@ -1,0 +1,9 @@
+//! The city's projection against a real database and real stores.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failed unwrap is a failed test")]
+
+mod exports;
+mod postgres;
+mod projection;
+mod retention;
+mod world;

@@ -1,0 +1,18 @@
+//! Bundles of a running node: exported as a stream, imported as a stream, a few chunks in memory at a time.
+
+mod contents;
+mod export;
+mod import;
+mod wipe;
+
+pub use contents::{Contents, FeedContents, Registration};
+pub use export::{Export, ExportError, export};
+pub use import::{ImportError, Importer};
+pub use wipe::{Loss, losses};
+
+use std::time::Duration;
+
+/// How long a bundle waits until what arrived is written, signed for and shown.
+///
+/// Source: twice the interval of receipts that a policy has by default.
+const SETTLES_WITHIN: Duration = Duration::from_secs(10);

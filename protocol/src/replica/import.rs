@@ -1,0 +1,72 @@
+//! What comes by another way than a connection: from a bundle, or found in the journal.
+
+use super::Replica;
+use crate::chunk::SealedChunk;
+use crate::id::{FeedId, SeqNo};
+use crate::io::{Carried, ImportRefusal, Imported, Notice, Output, RequestId};
+use crate::merge::MergeRefusal;
+use crate::time::Now;
+
+impl Replica {
+    pub(super) fn import(&mut self, now: Now, request: Option<RequestId>, carried: Carried) {
+        match carried {
+            Carried::Certificate(bytes) => {
+                let result = self.import_certificate(now, &bytes);
+                self.imported(request, result);
+            }
+            Carried::Chunk(bytes) => match SealedChunk::parse(bytes) {
+                Ok(sealed) => self.import_chunk(now, request, sealed),
+                Err(error) => {
+                    let reason = MergeRefusal::Chunk(error);
+                    self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer: self.own.node, reason }));
+                    self.imported(request, Err(reason.into()));
+                }
+            },
+        }
+    }
+
+    /// An expired one is taken as well: what its node wrote in time stands.
+    fn import_certificate(&mut self, now: Now, bytes: &[u8]) -> Result<Imported, ImportRefusal> {
+        let (certificate, newer) = self.control.roster.enrol(bytes)?;
+        if !newer {
+            return Ok(Imported::Known);
+        }
+        self.outputs.push_back(Output::Keep { node: certificate.node, certificate: bytes.to_vec() });
+        self.unpark(now, certificate.node);
+        Ok(Imported::Taken)
+    }
+
+    fn import_chunk(&mut self, now: Now, request: Option<RequestId>, sealed: SealedChunk) {
+        let (id, last) = (sealed.header().id(), sealed.last());
+        let refused = self.merge(now, None, self.own.node, sealed).err();
+        match refused {
+            None | Some(MergeRefusal::Known) if self.await_writing(&id, last, request) => {}
+            None | Some(MergeRefusal::Known) => self.imported(request, Ok(Imported::Known)),
+            Some(reason) => self.imported(request, Err(reason.into())),
+        }
+    }
+
+    /// Has a request answered once what is on its way to the disk is there; `false` if nothing of the kind is.
+    fn await_writing(&mut self, id: &FeedId, last: SeqNo, request: Option<RequestId>) -> bool {
+        let covers = |chunk: &crate::chunk::OpenedChunk| chunk.header.id() == *id && chunk.checkpoint.seq >= last;
+        let writing = self.writing.values_mut().find(|writing| covers(&writing.chunk));
+        writing.map(|writing| writing.imports.extend(request)).is_some()
+    }
+
+    pub(super) fn imported(&mut self, request: Option<RequestId>, result: Result<Imported, ImportRefusal>) {
+        self.outputs.extend(request.map(|request| Output::Imported { request, result }));
+    }
+
+    /// Whether everything is done that needs no further input: written, signed for, shown by the tables.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let receipts_owed = self.receipting.as_ref().is_some_and(|receipting| receipting.due().is_some());
+        !receipts_owed && self.append.waiting() == 0 && self.writing.is_empty() && self.is_indexed()
+    }
+
+    /// Up to where another node is known to hold each of our own feeds durably.
+    #[must_use]
+    pub fn neighbour_marks(&self) -> std::collections::BTreeMap<FeedId, SeqNo> {
+        self.copies.neighbour_marks()
+    }
+}
