@@ -75,7 +75,7 @@ pub fn rotate(home: &Home, root: &SigningKey, now_s: u64, lead_s: u64) -> Result
 /// The keys of the next list: the new one, those before until it signs, none whose last code has expired.
 fn rotated(keys: &[IssuerKey], new: IssuerKey, now_s: u64, policy: &Policy) -> Vec<IssuerKey> {
     let longest_s = [policy.static_days, policy.relative_days, policy.paper_days, policy.live_days].into_iter().max();
-    let longest_s = u64::from(longest_s.unwrap_or_default()) * DAY_S;
+    let longest_s = longest_s.unwrap_or_default() * DAY_S;
     let next = |key: &IssuerKey| {
         let mut key = *key;
         if key.purpose == Purpose::Codes && key.status == KeyStatus::Active {

@@ -37,8 +37,11 @@ const EXP_S: u64 = 86_400;
 #[derive(Debug)]
 pub struct Tokens {
     keys: Keys,
-    made: Mutex<BTreeMap<u32, (Made, Arc<[u8]>)>>,
+    made: Mutex<BTreeMap<u32, MadeToken>>,
 }
+
+/// A token, and what it says.
+type MadeToken = (Made, Arc<[u8]>);
 
 /// What a token says, and who says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 use swabmesh_node::store::error::{OpenError, StoreError};
 use swabmesh_node::store::frame::{Arrival, FrameKind};
-use swabmesh_node::store::index::Write;
+use swabmesh_node::store::index::{Record, Write};
 use swabmesh_node::store::key::{KeyRange, Order, Table};
 use swabmesh_node::store::options::StoreOptions;
 use swabmesh_node::store::{Opened, Store};
@@ -145,7 +145,7 @@ impl Registry {
         for frame in store.frames(recovery.indexed_through.next()) {
             let frame = frame.map_err(RegistryError::Store)?;
             let rows: Vec<Row> = minicbor::decode(&frame.payload).map_err(|_| RegistryError::Damaged)?;
-            let (told, done) = std::sync::mpsc::channel();
+            let (told, done) = std::sync::mpsc::sync_channel(1);
             let writes = rows.into_iter().filter_map(Row::write).collect();
             let tell = Box::new(move |result| {
                 let _ = told.send(result);
@@ -214,7 +214,7 @@ impl Registry {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RegistryError> {
+    ) -> Result<Vec<Record>, RegistryError> {
         let mut range = KeyRange::prefix(prefix);
         if let Some(after) = after {
             range = range.starting_at([after, &[0]].concat());
@@ -226,7 +226,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError`].
-    pub fn last(&self, rows: Rows) -> Result<Option<(Vec<u8>, Vec<u8>)>, RegistryError> {
+    pub fn last(&self, rows: Rows) -> Result<Option<Record>, RegistryError> {
         Ok(self.store.scan(rows.table(), &KeyRange::all(), Order::Descending, 1)?.into_iter().next())
     }
 

@@ -38,7 +38,11 @@ pub fn read<V: View>(view: &V, query: &Query) -> Result<Answer, ViewError> {
         Query::Registry { persons } => {
             let mut issued = Vec::new();
             for person in persons {
-                issued.extend(project::issued(view, person)?);
+                for newest in project::issued(view, person)? {
+                    if !project::code(view, &newest.code)?.is_some_and(|record| record.revoked) {
+                        issued.push(newest);
+                    }
+                }
             }
             Answer::Registry { through, issued }
         }

@@ -286,7 +286,7 @@ pub enum Answer {
     Registry {
         /// The chunks the tables reflected.
         through: Arrival,
-        /// Each person's latest code of each kind, in the order of the persons asked for.
+        /// Each person's latest code of each kind that was not revoked, in the order of the persons asked for.
         issued: Vec<crate::fact::Issued>,
     },
     /// The tables could not be read.

@@ -132,7 +132,7 @@ async fn take(office: &Office, channel: String, key: String, path: String, body:
     let known = tokio::task::spawn_blocking(known).await;
     let known = known.map_err(|panicked| Problem::internal(&panicked).into_response())?;
     let conflict = |status, name: &str, detail: &str, what_to_do: &str| {
-        Err(Problem::new(status, name, detail, what_to_do).into_response())
+        Problem::new(status, name, detail, what_to_do).into_response()
     };
     match known.map_err(|error| ProblemOf::from(error).into_response())? {
         Known::New(taken) => Ok(office.answers.slot(taken)),
@@ -143,17 +143,17 @@ async fn take(office: &Office, channel: String, key: String, path: String, body:
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             Err(response)
         }
-        Known::Other => conflict(
+        Known::Other => Err(conflict(
             StatusCode::UNPROCESSABLE_ENTITY,
             "key-used",
             "this idempotency key was used for another request",
             "Draw a new key for each new request.",
-        ),
-        Known::UnderWay => conflict(
+        )),
+        Known::UnderWay => Err(conflict(
             StatusCode::CONFLICT,
             "under-way",
             "a request with this idempotency key is being carried out",
             "Wait a moment and send the same again.",
-        ),
+        )),
     }
 }

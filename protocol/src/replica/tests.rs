@@ -258,10 +258,11 @@ fn many_codes_are_answered_at_once_when_all_are_on_disk_and_nobody_holds_two_of_
     let first = outputs(&mut replica, 2, Input::Persisted { request: persists[0], result: Ok(Arrival(1)) });
     assert!(!first.iter().any(|output| matches!(output, Output::Reply { .. })));
     let second = outputs(&mut replica, 3, Input::Persisted { request: persists[1], result: Ok(Arrival(2)) });
-    let reply = second.into_iter().find_map(|output| match output {
-        Output::Reply { result: Ok(crate::command::Reply::IssuedMany(codes)), .. } => Some(codes),
-        _ => None,
-    });
+    let codes = |output| {
+        let Output::Reply { result: Ok(crate::command::Reply::IssuedMany(codes)), .. } = output else { return None };
+        Some(codes)
+    };
+    let reply = second.into_iter().find_map(codes);
     let codes = reply.unwrap();
     assert!(codes[2].is_err() && codes[0].as_ref().unwrap().replaced.is_none());
     assert_eq!(codes[3].as_ref().unwrap().replaced, Some(codes[0].as_ref().unwrap().code));

@@ -124,7 +124,7 @@ fn counted(connection: &Connection) -> Option<Value> {
 }
 
 fn codes_of(counted: Option<&Value>, key: &IssuerKey) -> Option<u64> {
-    counted?.as_array()?.iter().find(|line| line["kid"] == id(&key.kid))?["valid_codes"].as_u64()
+    counted?.as_array()?.iter().find(|line| line.get("kid") == Some(&json!(id(&key.kid))))?.get("valid_codes")?.as_u64()
 }
 
 fn list(out: &mut dyn Write, connection: &Connection) -> anyhow::Result<Outcome> {
@@ -134,7 +134,9 @@ fn list(out: &mut dyn Write, connection: &Connection) -> anyhow::Result<Outcome>
         let codes = codes_of(counted.as_ref(), key);
         if connection.json {
             let mut line = json!(key);
-            line["valid_codes"] = json!(codes);
+            if let Value::Object(line) = &mut line {
+                line.insert("valid_codes".to_owned(), json!(codes));
+            }
             writeln!(out, "{line}")?;
         } else {
             let status = serde_json::to_value(key.status)?;

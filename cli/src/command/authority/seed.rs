@@ -48,6 +48,7 @@ impl Arguments {
                 told = Instant::now();
             }
         }
+        let told_of = |name: &str| example.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let seconds = begun.elapsed().as_secs_f64();
         if client.json {
             writeln!(
@@ -57,12 +58,7 @@ impl Arguments {
             )?;
         } else {
             writeln!(out, "\r{} invented residents are registered ({seconds:.1} s)", self.residents)?;
-            writeln!(
-                out,
-                "  the first: {} {}",
-                example["name"].as_str().unwrap_or(""),
-                example["person"].as_str().unwrap_or("")
-            )?;
+            writeln!(out, "  the first: {} {}", told_of("name"), told_of("person"))?;
         }
         Ok(Outcome::Done)
     }

@@ -85,9 +85,10 @@ impl Arguments {
         let people = seed(&data, self.residents)?;
         let seeded = seeded.elapsed();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let figures = runtime.block_on(self.measure((address, &process), &credential, people))?;
-        let mut figures = figures;
-        figures["residents_registered_per_s"] = json!(per_second(self.residents, seeded));
+        let mut figures = runtime.block_on(self.measure((address, &process), &credential, people))?;
+        if let Value::Object(figures) = &mut figures {
+            figures.insert("residents_registered_per_s".to_owned(), json!(per_second(self.residents, seeded)));
+        }
         super::print(out, self.json, &figures)
     }
 
