@@ -44,5 +44,5 @@ pub fn beside(ground: &Ground, audit: Arc<Audit>, database: Option<&str>) -> Res
         .clone()
         .map(|address| tokio::spawn(follower::run(office.clone(), address, ground.stopping.clone())));
     let routes: Router = routes::router(&office).merge(page::router(&office));
-    Ok(Beside { routes, tasks: tasks.into_iter().collect() })
+    Ok(Beside { routes, tasks: tasks.into_iter().collect(), figures: Vec::new() })
 }

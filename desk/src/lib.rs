@@ -81,7 +81,7 @@ pub fn pages(ground: &Ground) -> Result<Beside, PagesError> {
     if let Some(encrypted) = encrypted {
         tasks.push(tls::serve(&encrypted, routes.clone(), ground.stopping.clone())?);
     }
-    Ok(Beside { routes, tasks })
+    Ok(Beside { routes, tasks, figures: Vec::new() })
 }
 
 fn router(pages: Pages) -> Router {

@@ -214,9 +214,7 @@ pub fn revoke(
         return Err(Refusal::NoSuchCode);
     }
     let dead: Vec<Issued> = valid.into_iter().cloned().collect();
-    let why = |dead: &Issued| {
-        (Lane::PRIVATE, Revoked { code: dead.code, person, reason: reason.clone() }.into())
-    };
+    let why = |dead: &Issued| (Lane::PRIVATE, Revoked { code: dead.code, person, reason: reason.clone() }.into());
     Ok(dead.iter().map(why).chain(revocations(&dead, now)).collect())
 }
 

@@ -3,6 +3,7 @@
 use std::sync::mpsc::sync_channel;
 
 use anyhow::{Context, anyhow};
+use swabmesh_node::beside::Beside;
 use swabmesh_node::config::Flag;
 use swabmesh_node::home::Home;
 use swabmesh_node::serve::Service;
@@ -20,7 +21,7 @@ pub(super) fn serve<T>(home: &Home, work: impl FnOnce(String) -> anyhow::Result<
     let (stop, stopped) = oneshot::channel::<()>();
     let running = runtime.spawn(async move {
         let stop = async move { drop(stopped.await) };
-        service.run(|reach| drop(ready.try_send(reach.url.clone())), stop).await
+        service.run(|_| Ok(Beside::default()), |reach| drop(ready.try_send(reach.url.clone())), stop).await
     });
     // Without an address it ended, and says why.
     let done = url.recv().ok().map(work);

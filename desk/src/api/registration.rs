@@ -81,7 +81,7 @@ fn no_tube() -> Problem {
 async fn register(pages: &Pages, register: Register) -> Result<swabmesh_protocol::command::Verdict, Problem> {
     match pages.shell.command(Command::Register(Box::new(register))).await? {
         Reply::Verdict(verdict) => Ok(*verdict),
-        Reply::Done { .. } | Reply::Issued { .. } => {
+        Reply::Done { .. } | Reply::Issued { .. } | Reply::IssuedMany(_) => {
             Err(Problem::not_found("the node gave no verdict", "Scan again; if it repeats, restart the node."))
         }
     }

@@ -59,7 +59,9 @@ pub(super) async fn take(
     let command = Command::Open { tube: tube.clone(), pool, operator: who.operator.clone() };
     let (opened, warnings) = match pages.shell.node().command(command).await {
         Ok(Reply::Done { warnings, .. }) => (true, warnings),
-        Ok(Reply::Verdict(_) | Reply::Issued { .. }) | Err(Refusal::TubeOpen { .. }) => (false, Vec::new()),
+        Ok(Reply::Verdict(_) | Reply::Issued { .. } | Reply::IssuedMany(_)) | Err(Refusal::TubeOpen { .. }) => {
+            (false, Vec::new())
+        }
         Err(refusal) => return Err(refusal.into()),
     };
     let (mut sealed, mut left) = (None, None);

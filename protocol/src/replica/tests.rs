@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::code::OfKind;
-use crate::cose::Algorithm;
 use crate::command::{Command, Issue, Refusal};
+use crate::cose::Algorithm;
 use crate::exchange::frame::{Held as AckOf, VERSION};
 use crate::fact::{Opened, Operator};
 use crate::io::PersistError;
@@ -34,7 +34,8 @@ fn authority(held: Held) -> Replica {
         seed: [5; 32],
         issuers: vec![key(9)],
     };
-    let trust = TrustList::new(1, vec![IssuerKey::new(key(9).verifying_key())]).sign(&key(1), Algorithm::EdDsa).unwrap();
+    let trust =
+        TrustList::new(1, vec![IssuerKey::new(key(9).verifying_key())]).sign(&key(1), Algorithm::EdDsa).unwrap();
     let held = Held { signed: Signed { trust, ..held.signed }, ..held };
     let mut replica = Replica::restore(identity, held).unwrap();
     replica.sign_at = None;

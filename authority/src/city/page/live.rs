@@ -149,7 +149,7 @@ fn put_together<V: View>(
         }
     }
     let peers: BTreeMap<NodeKey, u64> =
-        snapshot.core.peers.iter().map(|peer| (peer.node, peer.missing_here.1)).collect();
+        snapshot.core.peers.iter().map(|peer| (peer.node, peer.missing_here.entries)).collect();
 
     let mut cells: BTreeMap<u16, CellBoard> = BTreeMap::new();
     for certificate in nodes.values().filter(|certificate| certificate.role != Role::Authority) {
