@@ -1,8 +1,8 @@
 //! The body of each fact. Field numbers are positions in the body's array and never change meaning.
 
 use super::{
-    Barcode, ByteVec, CodeId, Decode, Deserialize, Encode, EntryId, FeedId, NodeKey, Person, SeqNo,
-    Serialize, Text, Wall,
+    Barcode, ByteVec, CodeId, Decode, Deserialize, Encode, EntryId, FeedId, NodeKey, Person, SeqNo, Serialize, Text,
+    Wall,
 };
 
 /// The operator who did it, as the site names them; at most 16 bytes.
