@@ -66,7 +66,7 @@ fn at(ms: u64) -> Now {
 fn meet(sides: &mut [Side; 2], ms: u64) -> Vec<(&'static str, usize)> {
     let peers = [sides[1].certificate.node, sides[0].certificate.node];
     for (n, side) in sides.iter_mut().enumerate() {
-        side.exchange.connected(at(ms), LINK, (peers[n], n == 0), true, side.frontier.newest());
+        side.exchange.connected(at(ms), LINK, (peers[n], n == 0), true, &side.frontier);
     }
     pump(sides, ms)
 }
@@ -218,7 +218,7 @@ fn nodes_without_a_version_in_common_part_and_both_know_why() {
     let peers = [sides[1].certificate.node, sides[0].certificate.node];
     for n in [0, 1] {
         let side = &mut sides[n];
-        side.exchange.connected(at(0), LINK, (peers[n], n == 0), true, side.frontier.newest());
+        side.exchange.connected(at(0), LINK, (peers[n], n == 0), true, &side.frontier);
     }
     for n in [0, 1] {
         let hello = sides[n].exchange.take_out().into_iter().find_map(|out| match out {
@@ -242,7 +242,7 @@ fn what_is_written_while_the_comparison_is_on_its_way_is_told_all_the_same() {
     let peers = [sides[1].certificate.node, sides[0].certificate.node];
     for n in [0, 1] {
         let side = &mut sides[n];
-        side.exchange.connected(at(2), LINK, (peers[n], n == 0), true, side.frontier.newest());
+        side.exchange.connected(at(2), LINK, (peers[n], n == 0), true, &side.frontier);
     }
     let hello = |side: &mut Side| match side.exchange.take_out().remove(0) {
         Out::Send(_, Frame::Hello(hello)) => hello,

@@ -7,6 +7,7 @@ use crate::cose::Algorithm;
 use crate::exchange::frame::{Held as AckOf, VERSION};
 use crate::fact::{Opened, Operator};
 use crate::io::PersistError;
+use crate::merge::MergeRefusal;
 use crate::text::Text;
 use crate::time::Wall;
 use crate::trust::{IssuerKey, TrustList};

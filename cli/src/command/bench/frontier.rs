@@ -201,8 +201,8 @@ impl Pair {
     fn meet(&mut self) -> anyhow::Result<Crossed> {
         let now = self.now();
         let (here, there) = (self.here.certificate.node, self.there.certificate.node);
-        self.here.exchange.connected(now, LINK, (there, true), true, self.here.frontier.newest());
-        self.there.exchange.connected(now, LINK, (here, false), true, self.there.frontier.newest());
+        self.here.exchange.connected(now, LINK, (there, true), true, &self.here.frontier);
+        self.there.exchange.connected(now, LINK, (here, false), true, &self.there.frontier);
         let mut crossed = Crossed::default();
         loop {
             let mut said = 0;
