@@ -75,7 +75,7 @@ impl Machine {
             root: key(ROOT).verifying_key(),
             epoch,
             seed: [n.wrapping_add(u8::try_from(now_ms % 200).unwrap()); 32],
-            issuer: (n == AUTHORITY).then(|| key(90)),
+            issuers: (n == AUTHORITY).then(|| key(90)).into_iter().collect(),
         };
         let signed = Signed { certificates: vec![certificate(AUTHORITY, 1, u64::MAX)], ..Signed::default() };
         let frames = disk.journal.iter().enumerate().map(|(at, bytes)| (Arrival(at as u64 + 1), bytes.clone()));
@@ -140,7 +140,7 @@ impl Machine {
                 Output::Renewed { certificate } => self.renewed.push(certificate),
                 Output::Withdraw { peer } => self.withdrawn.push(peer),
                 Output::Notice(notice) => self.notices.push(notice),
-                Output::Admit { .. } | Output::Release { .. } | Output::Remember { .. } => {}
+                Output::Admit { .. } | Output::Release { .. } | Output::Remember { .. } | Output::Imported { .. } => {}
             }
         }
     }
