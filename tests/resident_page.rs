@@ -64,8 +64,9 @@ fn a_resident_signs_in_gets_the_code_in_two_taps_and_the_saved_image_is_as_good_
     assert!(shown.contains(&who.number[14..]) && shown.contains("有效期至") && shown.contains("还有 29 天"), "{shown}");
     assert!(!shown.contains(&who.name) && !shown.contains(&who.number), "{shown}");
 
+    let document = json!(format!("1:{}", &who.number[14..]));
     let page = verified(&rig, &phone.browser.picture().unwrap(), now_s());
-    assert_eq!((&page["kind"], &page["last_four"]), (&json!("static"), &json!(&who.number[14..])), "{page}");
+    assert_eq!((&page["kind"], &page["document"]), (&json!("static"), &document), "{page}");
     let image = phone.saved_image().unwrap();
     let saved = verified(&rig, &image, now_s());
     assert_eq!(saved, page);
@@ -122,7 +123,8 @@ fn the_live_code_is_green_at_a_site_a_screenshot_of_it_is_refused_and_both_codes
     // Of the live page, as it is shown with no network: taken now, and a minute later.
     let (screenshot, taken_s) = (phone.browser.picture().unwrap(), now_s());
     let live = verified(&rig, &screenshot, taken_s);
-    assert_eq!((&live["kind"], &live["last_four"]), (&json!("live"), &json!(&who.number[14..])), "{live}");
+    let document = json!(format!("1:{}", &who.number[14..]));
+    assert_eq!((&live["kind"], &live["document"]), (&json!("live-presentation"), &document), "{live}");
     assert_ne!(live["verdict"], "red", "{live}");
     let late = verified(&rig, &screenshot, taken_s + SCREENSHOT_OVER_S);
     assert_eq!((&late["verdict"], &late["reason"]), (&json!("red"), &json!("screenshot")), "{late}");
