@@ -81,7 +81,10 @@ fn a_resident_signs_in_gets_the_code_in_two_taps_and_the_saved_image_is_as_good_
     assert_eq!(other.kept_code().unwrap(), text);
     other.browser.click("#leave").unwrap();
     other.browser.wait("the door", "return document.querySelector('#proof-number') !== null").unwrap();
-    assert_eq!(other.browser.run("return Object.keys(localStorage).filter((k) => /code|live/.test(k))").unwrap(), json!([]));
+    assert_eq!(
+        other.browser.run("return Object.keys(localStorage).filter((k) => /code|live/.test(k))").unwrap(),
+        json!([])
+    );
     assert_eq!(phone.browser.complaints().unwrap(), Vec::<String>::new());
 }
 
@@ -173,4 +176,53 @@ fn whoever_does_not_know_the_name_is_not_let_in_and_five_tries_lock_the_person()
     let looks = must(&["authority", "audit", "show", "--json", "--data", rig.authority.data()], "").unwrap();
     assert_eq!(looks.matches("compares the name at signing in").count(), 6, "{looks}");
     assert!(!looks.contains(&who.number));
+}
+
+#[test]
+fn a_relative_is_applied_for_with_a_photograph_and_once_approved_their_code_and_results_are_shown() {
+    if !browser() {
+        return;
+    }
+    let rig = Rig::build(&[]).unwrap();
+    // Born in 1950 and in 1999: an elder, and somebody who is neither young nor old.
+    let (child, mother, friend) = (resident(49), resident(50), resident(99));
+    register(&rig, &[&child, &mother, &friend]).unwrap();
+    let phone = Phone::open(&rig, 360, 740).unwrap();
+    phone.sign_in(&child).unwrap();
+    phone.apply(&friend, "其他亲属").unwrap();
+    let refusal = phone.browser.wait("a refusal", "return document.querySelector('#notice').textContent").unwrap();
+    assert!(refusal.as_str().unwrap().contains("未满 60 岁"), "{refusal}");
+    phone.apply(&mother, "母亲").unwrap();
+    phone.browser.wait("it waits", "return document.querySelector('.link.applied') !== null").unwrap();
+    assert!(!phone.browser.text("main").unwrap().contains("出示亲属码"));
+
+    let waiting = rig.authority.get("/links").unwrap();
+    let link = waiting[0]["link"].as_str().unwrap();
+    let decided = json!({ "operator": "zhao", "reason": "in the register" });
+    rig.authority.post(&format!("/links/{link}/approve"), &decided).unwrap();
+    phone.browser.click_text("亲属").unwrap();
+    phone.browser.click_text("出示亲属码").unwrap();
+    phone.browser.wait("a symbol", "return document.querySelector('.card svg.qr') !== null").unwrap();
+    let shown = verified(&rig, &phone.browser.picture().unwrap(), now_s());
+    let document = json!(format!("1:{}", &mother.number[14..]));
+    assert_eq!((&shown["kind"], &shown["document"]), (&json!("relative"), &document), "{shown}");
+
+    // Sampled at the site: the result is on its way, hers and nobody else's.
+    rig.wait_in_sync().unwrap();
+    rig.site.post("/tubes", &json!({ "tube": "2204090050", "pool": 10, "operator": "wang" })).unwrap();
+    for who in [&mother, &friend] {
+        let document = json!({ "type": 1, "number": who.number, "name": who.name });
+        let registration = json!({ "tube": "2204090050", "operator": "wang", "document": document });
+        assert_eq!(rig.site.post("/registrations", &registration).unwrap()["verdict"], "green");
+    }
+    phone.browser.wait(
+        "the sample is shown",
+        "const again = [...document.querySelectorAll('button')].find((one) => one.textContent === '刷新' || (one.textContent === '结果' && !one.ariaCurrent));
+         again?.click();
+         return document.querySelectorAll('.result.waiting').length === 1",
+    ).unwrap();
+    let results = phone.browser.text("main").unwrap();
+    assert!(results.contains("母亲") && results.contains("检测中") && results.contains("还没有采样记录"), "{results}");
+    let looks = must(&["authority", "audit", "show", "--json", "--data", rig.authority.data()], "").unwrap();
+    assert!(looks.contains("through the resident's page"), "{looks}");
 }

@@ -65,4 +65,26 @@ impl Phone {
         let encoded = self.browser.wait("an image", script)?;
         Ok(BASE64.decode(encoded.as_str().context("no image")?.as_bytes())?)
     }
+
+    /// Applies for a relative, with a photograph.
+    pub(crate) fn apply(&self, relative: &Resident, relation: &str) -> anyhow::Result<()> {
+        self.browser.click_text("亲属")?;
+        self.browser.click_text("申请亲属码")?;
+        self.browser.fill("#relative-number", &relative.number)?;
+        self.browser.fill("#relative-name", &relative.name)?;
+        self.browser.run_async(&format!(
+            "const done = arguments[arguments.length - 1];
+             document.querySelector('#relation').value = {};
+             const canvas = Object.assign(document.createElement('canvas'), {{ width: 4000, height: 3000 }});
+             canvas.getContext('2d').fillRect(100, 100, 800, 500);
+             canvas.toBlob((blob) => {{
+               const chosen = new DataTransfer();
+               chosen.items.add(new File([blob], 'register.png', {{ type: 'image/png' }}));
+               document.querySelector('#photo').files = chosen.files;
+               done(null);
+             }});",
+            json!(relation)
+        ))?;
+        self.browser.click_text("提交申请")
+    }
 }

@@ -11,7 +11,8 @@ async function fetchCode(view, tell, renew = false) {
     const code = await post("/code", { renew });
     keepCode(code);
     show(view, tell);
-    if (code.again === false) view.focus();
+    view.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
   });
 }
 

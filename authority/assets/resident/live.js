@@ -80,6 +80,7 @@ export async function show(view, tell) {
       const text = await present(live.text, pair.privateKey, Math.floor(now / 1000));
       symbolAt.replaceChildren(qr(text, t("qr.label", { title: t("live.title"), name: live.name, digits: live.last_four })));
       signed = now;
+      left.value = REDRAW_MS;
     } catch {
       // The key is not the credential's any more, or the browser lost it: both are made anew.
       stop();

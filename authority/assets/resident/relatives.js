@@ -30,6 +30,11 @@ async function base64(blob) {
   return reader.result.split(",")[1];
 }
 
+function top(view) {
+  view.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+}
+
 async function showCode(view, tell, link) {
   await tell(async () => {
     const code = await post(`/relatives/${link.link}/code`);
@@ -49,7 +54,7 @@ async function showCode(view, tell, link) {
       ),
       button(t("back"), () => show(view, tell)),
     );
-    view.focus();
+    top(view);
   });
 }
 
@@ -88,7 +93,7 @@ function application(view, tell) {
       await show(view, tell);
     });
   put(view, el("h1", {}, t("apply.title")), el("p.lead", {}, t("apply.lead")), form(fields, t("apply.send"), send), button(t("back"), () => show(view, tell)));
-  view.focus();
+  top(view);
 }
 
 export async function show(view, tell) {

@@ -75,7 +75,9 @@ pub(super) fn routes() -> Router {
         let tag = hex(Sha256::digest(asset.text).get(..8).unwrap_or_default());
         routes.route(asset.path, get(move |headers: HeaderMap| async move { send(asset, &tag, &headers) }))
     });
-    files.route("/resident/worker.js", get(worker)).route("/resident/", get(|| async { Redirect::permanent("/resident") }))
+    files
+        .route("/resident/worker.js", get(worker))
+        .route("/resident/", get(|| async { Redirect::permanent("/resident") }))
 }
 
 /// Sends a file, or says that the browser has it.

@@ -72,10 +72,7 @@ pub(super) async fn own(
     Ok(Json(order(&page, session.person, OfKind::Static, renew).await?.into()))
 }
 
-pub(super) async fn own_sheet(
-    State(page): State<Page>,
-    SignedIn(session): SignedIn,
-) -> Result<Response, ProblemOf> {
+pub(super) async fn own_sheet(State(page): State<Page>, SignedIn(session): SignedIn) -> Result<Response, ProblemOf> {
     let issued = order(&page, session.person, OfKind::Static, false).await?;
     sheet(&page.office, SheetKind::Static, &issued).await
 }

@@ -58,8 +58,7 @@ async fn shown(page: &Page, links: Vec<Link>) -> Result<Vec<Shown>, ProblemOf> {
     let with_names = move || {
         let named = links.into_iter().map(|link| {
             let resident = residents.get(link.relative)?;
-            let (name, last_four) =
-                resident.map(|resident| (resident.name, resident.last_four)).unwrap_or_default();
+            let (name, last_four) = resident.map(|resident| (resident.name, resident.last_four)).unwrap_or_default();
             let Link { link, relation, state, since, reason, .. } = link;
             Ok(Shown { link, relation, name, last_four, state, since, reason })
         });
@@ -68,10 +67,7 @@ async fn shown(page: &Page, links: Vec<Link>) -> Result<Vec<Shown>, ProblemOf> {
     blocking(with_names).await
 }
 
-pub(super) async fn list(
-    State(page): State<Page>,
-    SignedIn(session): SignedIn,
-) -> Result<Json<Vec<Shown>>, ProblemOf> {
+pub(super) async fn list(State(page): State<Page>, SignedIn(session): SignedIn) -> Result<Json<Vec<Shown>>, ProblemOf> {
     let links = page.office.links.clone();
     let mut links = blocking(move || links.of(Rows::ByGuardian, session.person)).await?;
     links.sort_by_key(|link| std::cmp::Reverse(link.since));

@@ -85,10 +85,7 @@ fn lines(results: &[PersonResult]) -> Vec<Line> {
     results.iter().rev().map(line).collect()
 }
 
-pub(super) async fn show(
-    State(page): State<Page>,
-    SignedIn(session): SignedIn,
-) -> Result<Json<Results>, ProblemOf> {
+pub(super) async fn show(State(page): State<Page>, SignedIn(session): SignedIn) -> Result<Json<Results>, ProblemOf> {
     let (view, person) = (page.office.shell.node().view().clone(), session.person);
     let own = lines(&read(move || reading::results_of(&view, &person)).await?);
     let links = page.office.links.clone();
