@@ -68,7 +68,7 @@ impl Phone {
 
     /// Applies for a relative, with a photograph.
     pub(crate) fn apply(&self, relative: &Resident, relation: &str) -> anyhow::Result<()> {
-        self.browser.click_text("亲属")?;
+        self.browser.click(".tab:nth-child(4)")?;
         self.browser.click_text("申请亲属码")?;
         self.browser.fill("#relative-number", &relative.number)?;
         self.browser.fill("#relative-name", &relative.name)?;

@@ -30,15 +30,15 @@ fn the_page_is_drawn_for_the_documentation() {
         phone.browser.click_text("启用动态码").unwrap();
         phone.browser.wait("a symbol", symbol).unwrap();
         keep("live");
-        phone.browser.click_text("结果").unwrap();
+        phone.browser.click(".tab:nth-child(3)").unwrap();
         phone.browser.wait("an answer", "return document.querySelector('main h2') !== null").unwrap();
         keep("results");
-        phone.browser.click_text("亲属").unwrap();
+        phone.browser.click(".tab:nth-child(4)").unwrap();
         phone.browser.click_text("申请亲属码").unwrap();
         phone.browser.wait("the form", "return document.querySelector('#photo') !== null").unwrap();
         keep("apply");
         phone.browser.click_text("English").unwrap();
-        phone.browser.click_text("Code").unwrap();
+        phone.browser.click(".tab:nth-child(1)").unwrap();
         phone.browser.wait("a symbol", symbol).unwrap();
         keep("code-en");
     }

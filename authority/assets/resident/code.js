@@ -12,7 +12,7 @@ async function fetchCode(view, tell, renew = false) {
     keepCode(code);
     show(view, tell);
     view.focus({ preventScroll: true });
-    window.scrollTo(0, 0);
+    view.scrollTo(0, 0);
   });
 }
 

@@ -32,7 +32,7 @@ async function base64(blob) {
 
 function top(view) {
   view.focus({ preventScroll: true });
-  window.scrollTo(0, 0);
+  view.scrollTo(0, 0);
 }
 
 async function showCode(view, tell, link) {

@@ -51,7 +51,7 @@ function bar() {
 async function go(name) {
   open = name;
   await render();
-  window.scrollTo(0, 0);
+  $("view").scrollTo(0, 0);
   $("view").focus({ preventScroll: true });
 }
 
