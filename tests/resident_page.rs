@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "resident_page/access.rs"]
+mod access;
 #[path = "resident_page/phone.rs"]
 mod phone;
 #[path = "resident_page/pictures.rs"]
