@@ -1,7 +1,7 @@
 //! The resident's page in a real browser: two taps to a code, a live code that a site takes and a screenshot of it that
 //! nobody takes, and both with the authority gone.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "resident_page/access.rs"]
 mod access;
