@@ -10,6 +10,7 @@ pub mod lists;
 pub mod office;
 pub mod registry;
 pub mod relatives;
+mod resident;
 pub mod residents;
 pub mod root;
 

@@ -27,7 +27,7 @@ use crate::registry::{Registry, RegistryError, RegistryOpenError};
 use crate::relatives::{Links, Register};
 use crate::residents::vault::Vault;
 use crate::residents::{ResidentError, Residents};
-use crate::{issuing, lists, relatives, residents};
+use crate::{issuing, lists, relatives, resident, residents};
 
 pub mod openapi;
 pub mod visit;
@@ -179,7 +179,8 @@ pub fn beside(ground: &Ground, audit: Arc<Audit>) -> Result<Beside, OfficeError>
         .merge(residents::http::routes(office.clone()))
         .merge(relatives::http::routes(office.clone()))
         .merge(lists::routes(office.clone()))
-        .merge(openapi::routes());
+        .merge(openapi::routes())
+        .merge(resident::routes(office.clone()));
     let channels = Arc::clone(&office.channels);
     let mut stopping = ground.stopping.clone();
     let refresh = tokio::spawn(async move {

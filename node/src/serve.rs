@@ -229,6 +229,8 @@ impl Service {
             // An error means that the sender is gone, which is a stop as well.
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
+        // Who limits tries by address needs to know it.
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let mut server = tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(until).await });
 
         let ended = match announce(&reach, &self.home, self.ready_file.as_deref()) {

@@ -31,7 +31,7 @@ use crate::residents::{Named, whose};
 const LINES_MAX: usize = 1_000;
 
 /// Characters of what a relative is called, of an operator's name, of a reason.
-const WORDS_CHARS_MAX: usize = 200;
+pub(crate) const WORDS_CHARS_MAX: usize = 200;
 
 /// `POST /issuing/relatives`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -169,7 +169,7 @@ fn open_routes(status: StatusCode, name: &str, detail: &str) -> Problem {
 }
 
 /// Reads and judges on a thread that may wait for the disk.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LinkError> + Send + 'static,
 ) -> Result<T, ProblemOf> {
     Ok(tokio::task::spawn_blocking(work).await.map_err(|panicked| Problem::internal(&panicked))??)
@@ -221,7 +221,7 @@ async fn list(Shared(office): Shared<Office>, headers: HeaderMap, body: Result<B
 }
 
 /// The link, if this applicant may use it. Nobody else learns that there is one.
-async fn approved(office: &Office, link: LinkId, applicant: &Named) -> Result<Link, ProblemOf> {
+pub(crate) async fn approved(office: &Office, link: LinkId, applicant: &Named) -> Result<Link, ProblemOf> {
     let guardian = whose(&office.shell, applicant)?;
     let links = office.links.clone();
     blocking(move || {
@@ -250,7 +250,8 @@ async fn code(
     visit.answer(&office, &headers, body, work).await
 }
 
-async fn code_of(office: &Office, link: LinkId, asked: ByApplicant) -> Result<Issued, ProblemOf> {
+/// The code of the relative, for the link's applicant.
+pub(crate) async fn code_of(office: &Office, link: LinkId, asked: ByApplicant) -> Result<Issued, ProblemOf> {
     let link = approved(office, link, &asked.applicant).await?;
     let (links, unable) = (office.links.clone(), link.unable_to_apply);
     // Age is judged on the day of issue, not of the application.
@@ -274,7 +275,8 @@ async fn results(
     visit.answer(&office, &headers, body, work).await
 }
 
-async fn results_of(
+/// The results of the relative, for the link's applicant who asks through a channel; the look goes on record.
+pub(crate) async fn results_of(
     office: &Office,
     link: LinkId,
     channel: String,
@@ -314,7 +316,7 @@ async fn end(
 }
 
 /// Ends a link, and with it the relative's code that the applicant holds.
-async fn end_link(office: &Office, link: LinkId, who: &str, reason: &str) -> Result<Link, ProblemOf> {
+pub(crate) async fn end_link(office: &Office, link: LinkId, who: &str, reason: &str) -> Result<Link, ProblemOf> {
     let link = office.links.decide(link, State::Ended, who, reason).await?;
     let reason = Remark::new("the link to the relative ended").unwrap_or_default();
     revoke(office, link.relative, Kind::Relative, reason).await?;
