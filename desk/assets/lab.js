@@ -85,8 +85,8 @@ function render() {
   camera.render();
 }
 
-new Scanner({ listens: signIn.isOpen, take: scanned, raw: tools.testKey });
-key.listen(pressed);
+const scanner = new Scanner({ listens: signIn.isOpen, take: scanned, raw: tools.testKey });
+key.listen((outcome) => (scanner.forget(), pressed(outcome)));
 reading.whenPressed(pressed);
 reading.whenReported(arrival.refresh);
 arrival.whenChosen(scanned);

@@ -132,9 +132,7 @@ impl Columns {
     fn of(header: &str) -> Result<Self, FileError> {
         let separator = [',', '\t', ';', '，'].into_iter().find(|&c| header.contains(c)).unwrap_or(',');
         let names: Vec<String> = fields(header, separator).map_err(|_| FileError::Header)?;
-        let at = |known: &[&str]| {
-            names.iter().position(|name| known.contains(&name.trim().to_lowercase().as_str()))
-        };
+        let at = |known: &[&str]| names.iter().position(|name| known.contains(&name.trim().to_lowercase().as_str()));
         match (at(TUBE), at(RESULT)) {
             (Some(tube), Some(result)) => Ok(Self { separator, tube, result, stage: at(STAGE), reason: at(REASON) }),
             _ => Err(FileError::Header),
@@ -148,7 +146,8 @@ impl Columns {
 /// [`FileError`].
 pub(crate) fn parse(text: &str) -> Result<Vec<Parsed>, FileError> {
     let text = text.trim_start_matches('\u{feff}');
-    let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line)).filter(|(_, line)| !line.trim().is_empty());
+    let mut lines =
+        text.lines().enumerate().map(|(at, line)| (at + 1, line)).filter(|(_, line)| !line.trim().is_empty());
     let (_, header) = lines.next().ok_or(FileError::Empty)?;
     let columns = Columns::of(header)?;
     let mut seen: BTreeMap<Barcode, usize> = BTreeMap::new();

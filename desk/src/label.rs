@@ -38,8 +38,7 @@ fn values(barcode: &Barcode) -> Vec<usize> {
 
 /// Draws a barcode, one unit a module; black on white, without the text.
 pub(crate) fn code128(barcode: &Barcode) -> String {
-    let widths: String =
-        values(barcode).iter().filter_map(|value| WIDTHS.get(*value)).copied().chain([STOP]).collect();
+    let widths: String = values(barcode).iter().filter_map(|value| WIDTHS.get(*value)).copied().chain([STOP]).collect();
     let (mut at, mut path, mut dark) = (QUIET_ZONE_MODULES, String::new(), true);
     for width in widths.chars().filter_map(|c| c.to_digit(10)) {
         if dark {

@@ -8,7 +8,7 @@ use swabmesh_tests::repository::root;
 use swabmesh_tests::site::Rig;
 
 use crate::page::Page;
-use crate::{TUBES, barcode, fill, pack, receive, until};
+use crate::{POOL, TUBES, barcode, fill, pack, receive, until};
 
 /// A phone, and a monitor.
 const SIZES: [(&str, u32, u32); 2] = [("-phone", 360, 740), ("", 1_920, 1_080)];
@@ -43,7 +43,7 @@ fn the_laboratory_the_board_and_the_end_of_the_day_are_drawn_for_the_documentati
     std::fs::write(folder.join("day-print.png"), site.browser.picture().unwrap()).unwrap();
 
     let node = rig.lab.as_ref().unwrap();
-    until(node, &format!("/tubes/{}", barcode(2)), |shown| shown["count"] == 1);
+    until(node, &format!("/tubes/{}", barcode(POOL)), |shown| shown["count"] == 2);
     until(node, "/boxes/BX0001", |shown| shown["handed_over"][0]["count"] == TUBES);
     let lab = Page::open(node.url(), 1_280, 900).unwrap();
     receive(&lab, None);
@@ -54,8 +54,11 @@ fn the_laboratory_the_board_and_the_end_of_the_day_are_drawn_for_the_documentati
     lab.browser.wait("the pool", "return document.querySelector('.roll li') !== null").unwrap();
     keep(&lab.browser, &folder, "lab");
     let file = rig.folder().join("plate.csv");
-    std::fs::write(&file, format!("管号,结果\n{},阴性\nT 8,阴性\n{},阳性\n{},阴性\n", barcode(6), barcode(7), barcode(2)))
-        .unwrap();
+    std::fs::write(
+        &file,
+        format!("管号,结果\n{},阴性\nT 8,阴性\n{},阳性\n{},阴性\n", barcode(6), barcode(7), barcode(2)),
+    )
+    .unwrap();
     lab.browser.click_text("文件导入结果").unwrap();
     lab.browser.choose_file("#batch-file", &file).unwrap();
     lab.browser.wait("the judgement", "return document.querySelector('#batch-said') !== null").unwrap();

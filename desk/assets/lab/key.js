@@ -14,7 +14,8 @@ export function listen(pressed) {
     "keydown",
     (event) => {
       const alone = performance.now() - last > ALONE_MS;
-      last = performance.now();
+      // What ends a scan keeps no hand waiting: the key may follow at once.
+      last = event.key === "Enter" || event.key === "Tab" ? -Infinity : performance.now();
       clearTimeout(timer);
       const field = event.target instanceof HTMLElement && event.target.id !== "sink" && event.target.matches("input, textarea, select");
       if (field || event.repeat || event.ctrlKey || event.altKey || event.metaKey || !$("panel").hidden) return;

@@ -158,7 +158,8 @@ const retest = ({ retest }) => {
 };
 
 function roll() {
-  if (!tube?.people) return null;
+  // A tube of one is its own test: nobody is called again.
+  if (!tube?.people?.length) return null;
   const one = (line) => el("li", {}, el("span.person", {}, line.name ? `${line.name} ` : "…", el("b", {}, line.last_four ?? "")), line.late && el("small", {}, t("lab.late")), el("small", {}, retest(line)));
   return el("div.roll", {}, el("h3", {}, t("lab.pool", { n: tube.people.length })), el("p.hint", {}, t("lab.pool.hint")), el("ul.people", {}, tube.people.map(one)));
 }

@@ -107,7 +107,12 @@ pub(super) async fn results(
     Body(File { text, go, leave_bad }): Body<File>,
 ) -> Result<Json<Judged>, Problem> {
     let parsed = parse(&text).map_err(|error| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.name(), error.to_string(), "Put the file right, and choose it again.")
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            error.name(),
+            error.to_string(),
+            "Put the file right, and choose it again.",
+        )
     })?;
     pages.settle().await;
     let mut judged = Judged { lines: Vec::new(), bad: 0, written: 0, broken_off: None };
