@@ -36,7 +36,7 @@ function hours() {
     svg.append(rect);
     return el("li", {}, el("b", {}, n ? String(n) : ""), svg, el("span", {}, String(hour)));
   };
-  return el("ol.bars", {}, worked.slice(first, Math.max(19, new Date(known.now).getHours() + 1)).map(bar));
+  return el("ol.bars", {}, worked.slice(first, Math.max(19, known.by_hour.findLastIndex((n) => n) + 1)).map(bar));
 }
 
 function render() {

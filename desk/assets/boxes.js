@@ -87,8 +87,8 @@ function render() {
     tubes.length > 0 && el("ul.packed", {}, tubes.map((one) => el("li", {}, one.tube))),
     handed.map((one) => el("p.lead", {}, t("boxes.gone", { to: one.to, n: one.count, when: dayAndTime(one.by.stamp / 65536) }))),
     ...miscounts(box.shown?.miscounts ?? []),
-    tubes.length > 0 && el("h3", {}, t("boxes.hand-over")),
-    tubes.length > 0 && counting({ id: "counted", system: tubes.length, action: t("boxes.hand-over"), counted: (n) => handOver(courier.value.trim(), n), more: [el("label", { for: "courier" }, t("boxes.courier")), courier] }),
+    // A box that is gone is handed over again only on purpose.
+    tubes.length > 0 && el("details", { open: !handed.length }, el("summary", {}, t("boxes.hand-over")), counting({ id: "counted", system: tubes.length, action: t("boxes.hand-over"), counted: (n) => handOver(courier.value.trim(), n), more: [el("label", { for: "courier" }, t("boxes.courier")), courier] })),
     el("div.row", {}, button(t("boxes.print-list"), printList), button(t("boxes.print-label"), printLabel)),
   );
 }

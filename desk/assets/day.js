@@ -47,7 +47,7 @@ function report(day) {
   return [
     el("p.day-people", {}, el("b", { id: "day-people" }, String(day.people)), el("span", {}, t("day.people", { tubes: day.tubes.length, voided: day.voided }))),
     el("ul.advice", {}, ...warnings(day).filter(Boolean)),
-    el("dl.copies", {}, ["only_here", "at_neighbour", "at_authority"].map((key) => el(`div.copy.${key === "only_here" && day.held[key] ? "risk" : "safe"}`, {}, el("dt", {}, t(`safety.${key.replace("at_", "").replace("_", "-")}`)), el("dd", {}, String(day.held[key]))))),
+    el("dl.copies", {}, ["only_here", "at_neighbour", "at_authority"].map((key) => el(`div.copy.${!day.held[key] || key === "at_authority" ? "safe" : key === "only_here" ? "risk" : "half"}`, {}, el("dt", {}, t(`safety.${key.replace("at_", "").replace("_", "-")}`)), el("dd", {}, String(day.held[key]))))),
     el("h3", {}, t("day.tubes")),
     table(["tube.barcode", "tube.people", "tube.state", "safety.only-here"], day.tubes.map((one) => [one.tube, `${one.count} / ${one.pool ?? "?"}`, state(one), one.only_here])),
     el("h3", {}, t("day.routes")),

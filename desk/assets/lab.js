@@ -71,7 +71,7 @@ function typeBarcode() {
 function render() {
   $("language").textContent = current() === "zh" ? "English" : "中文";
   $("language").lang = current() === "zh" ? "en" : "zh-CN";
-  if (!$("camera")) $("done").append(el("h2", { id: "done-title" }), el("div.camera", { id: "camera", hidden: true }), el("div.scan-tools", { id: "scan-tools" }), el("div", { id: "log" }));
+  if (!$("camera")) $("done").append(el("div.camera", { id: "camera", hidden: true }), el("div.scan-tools", { id: "scan-tools" }), el("h2", { id: "done-title" }), el("div", { id: "log" }));
   reading.again();
   $("done-title").textContent = t("lab.done");
   put(

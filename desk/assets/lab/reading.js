@@ -152,10 +152,7 @@ function stages() {
   return el("fieldset.pools", {}, el("legend", {}, t("stage")), STAGES.map(choice));
 }
 
-const retest = ({ retest }) => {
-  const [state, of] = typeof retest === "string" ? [retest, null] : Object.entries(retest)[0];
-  return t(`retest.${state}`, { tube: of?.tube ?? "" });
-};
+const retest = ({ retest }) => t(`retest.${retest.state}`, { tube: retest.tube ?? "" });
 
 function roll() {
   // A tube of one is its own test: nobody is called again.
