@@ -22,6 +22,7 @@ fn becomes(site: &Place, expected: [u64; 4]) {
     }
 }
 
+#[expect(clippy::panic, reason = "a test fails by panicking")]
 /// What `bundle import` reports, whether everything was taken or not.
 fn import(place: &Place, file: &str) -> (Option<i32>, Value) {
     let answer = place.run(&["bundle", "import", file, "--json"]).unwrap();

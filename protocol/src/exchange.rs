@@ -551,5 +551,4 @@ impl Exchange {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_possible_truncation, clippy::panic, reason = "made-up data; a test fails by panicking")]
 mod tests;

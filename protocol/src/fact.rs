@@ -62,6 +62,7 @@ macro_rules! facts {
     ($($(#[$doc:meta])* $number:literal $name:ident [$($role:ident)+];)+) => {
         /// One statement of one node.
         #[derive(Debug, Clone, PartialEq, Eq)]
+        #[expect(clippy::large_enum_variant, reason = "the proof of a fork is rare, and a fact is soon gone")]
         pub enum Fact {
             $($(#[$doc])* $name($name),)+
         }

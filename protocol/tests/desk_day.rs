@@ -1,12 +1,6 @@
 //! Whole nodes at work, without a disk or a network: what happened is kept (R7), whoever hears of it and when.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 use swabmesh_protocol::chunk::OpenedChunk;
 use swabmesh_protocol::command::{Command, Presented, Refusal, Register, Verdict};

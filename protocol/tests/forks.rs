@@ -1,6 +1,6 @@
 //! Two histories of one feed, among whole nodes: found, proved, spread, kept, decided (rules N2, N3, N5).
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what the tests build is what they expect")]
+#![expect(clippy::indexing_slicing, reason = "what the tests build is what they expect")]
 
 use swabmesh_protocol::command::Command;
 use swabmesh_protocol::fact::{Fact, Remark};

@@ -119,7 +119,7 @@ impl Place {
     /// What the program says.
     pub fn address(&self) -> io::Result<String> {
         let status = self.json(&["status"])?;
-        let address = status["listening"].get(0).and_then(Value::as_str);
+        let address = status.get("listening").and_then(|all| all.get(0)).and_then(Value::as_str);
         Ok(address.ok_or_else(|| io::Error::other("it listens nowhere yet"))?.to_owned())
     }
 

@@ -73,15 +73,14 @@ impl Arguments {
         let service = Service::prepare(home.clone(), role, vec![quiet], None)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.context("the system gives no threads")?;
-        let lost = runtime.block_on(service.quietly(async |node, _| {
+        runtime.block_on(service.quietly(async |node, _| {
             let authority = node.inspect(|replica| {
                 let authority = replica.enrolled().find(|certificate| certificate.role == Role::Authority);
                 authority.map(|certificate| certificate.node)
             });
             let authority = authority.await.map_err(|error| anyhow!(error))?;
             Ok::<_, anyhow::Error>(losses(node.view(), authority, &exported)?)
-        }))?;
-        lost
+        }))?
     }
 
     fn say(&self, wiped: bool, lost: &[Loss], out: &mut dyn Write) -> anyhow::Result<()> {

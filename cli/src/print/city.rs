@@ -23,7 +23,7 @@ pub(crate) fn reviews(cases: &Value) -> String {
         for choice in list(case, "choices") {
             let _ = writeln!(out, "    {} says '{}'", text(choice, "by"), text(choice, "value"));
         }
-        if let Some(decision) = case["decision"]["value"].as_str() {
+        if let Some(decision) = case["decision"].get("value").and_then(Value::as_str) {
             let _ = writeln!(out, "    decided: '{decision}' by {}", text(&case["decision"], "by"));
         } else if let Some(register) = case["register"].as_str() {
             let _ = writeln!(out, "    decide with --register {register}");

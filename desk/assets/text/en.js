@@ -281,6 +281,8 @@ export default {
   "next.clock-doubtful": "The person is registered; check the clock.",
   "reason.already-registered": "registered already",
   "next.already-registered": "Look at when, where and by whom; go on only with a reason.",
+  "reason.only-here": "kept here only, no neighbour has it yet",
+  "next.only-here": "The person is registered; connect a neighbour or the authority before you switch off.",
   "problem.no-tube": "this desk has no tube yet",
   "problem.no-tube.next": "Scan a tube's barcode first, then the person.",
   "problem.tube-full": "the tube is full",

@@ -281,6 +281,8 @@ export default {
   "next.clock-doubtful": "已登记；请检查本机时钟。",
   "reason.already-registered": "今天已登记过",
   "next.already-registered": "看清时间、地点和登记人，有理由才继续。",
+  "reason.only-here": "只在本机，邻点还没有存",
+  "next.only-here": "已登记；请接通邻点或上级，再关机。",
   "problem.no-tube": "还没有采样管",
   "problem.no-tube.next": "请先扫采样管条码，再扫人。",
   "problem.tube-full": "管已满",

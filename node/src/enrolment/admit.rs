@@ -12,6 +12,7 @@ use swabmesh_protocol::seal::{Purpose, SealPublic, seal_bytes};
 use super::fingerprint::Fingerprint;
 use super::pending::{self, Pending};
 use super::{DATED_BACK_S, EnrolError, Membership};
+use crate::config::Config;
 use crate::durable::{self, Access};
 use crate::home::Home;
 use crate::keys::{Signing, draw};
@@ -39,7 +40,16 @@ pub struct Admitted {
 /// # Errors
 /// [`EnrolError::Request`] when the request does not hold, [`EnrolError::NotTheAuthority`] in another directory.
 pub fn admit(home: &Home, request: &str, days: u32, now_s: u64) -> Result<Admitted, EnrolError> {
+    authority(home)?;
     admit_by(home, &home.keys().signing(Signing::Root)?, request, days, now_s)
+}
+
+fn authority(home: &Home) -> Result<Config, EnrolError> {
+    let config = home.config([])?;
+    match config.role {
+        Role::Authority => Ok(config),
+        role @ (Role::Site | Role::Lab) => Err(EnrolError::NotTheAuthority { role }),
+    }
 }
 
 /// As [`admit`], with a root key that is not in the directory.
@@ -47,10 +57,7 @@ pub fn admit(home: &Home, request: &str, days: u32, now_s: u64) -> Result<Admitt
 /// # Errors
 /// As [`admit`].
 pub fn admit_by(home: &Home, root: &SigningKey, request: &str, days: u32, now_s: u64) -> Result<Admitted, EnrolError> {
-    let config = home.config([])?;
-    if config.role != Role::Authority {
-        return Err(EnrolError::NotTheAuthority { role: config.role });
-    }
+    let config = authority(home)?;
     let own = Membership::open(home)?;
     let request = JoinRequest::from_text(request).map_err(EnrolError::Request)?;
     if request.role == Role::Authority {

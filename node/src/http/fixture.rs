@@ -111,6 +111,8 @@ pub(crate) fn snapshot() -> Snapshot {
         clock_doubtful: false,
         seal_key: None,
         enrolled: 1,
+        forks: 0,
+        quarantined: 0,
     };
     let (contacts, contact_times, listening) = Default::default();
     Snapshot { core, contacts, contact_times, listening, counters: BTreeMap::new(), disk: Disk::default() }

@@ -146,10 +146,10 @@ fn tubes_and_own_registrations_are_listed_a_page_at_a_time() {
     };
     assert_eq!(page(None, 2), [("T1".to_owned(), 1), ("T2".to_owned(), 0)]);
     assert_eq!(page(Some(barcode("T2")), 2), [("T3".to_owned(), 1)]);
-    let newest = registrations(&world.tables, header(SITE).id(), 9).unwrap();
+    let newest = registrations(&world.tables, header(SITE).id(), SeqNo(0), 9).unwrap();
     assert_eq!(newest.iter().map(|line| line.registration).collect::<Vec<_>>(), [second, first]);
-    assert_eq!(registrations(&world.tables, header(SITE).id(), 1).unwrap().len(), 1);
-    assert_eq!(registrations(&world.tables, header(LAB).id(), 1).unwrap(), []);
+    assert_eq!(registrations(&world.tables, header(SITE).id(), SeqNo(0), 1).unwrap().len(), 1);
+    assert_eq!(registrations(&world.tables, header(LAB).id(), SeqNo(0), 1).unwrap(), []);
 }
 
 #[test]

@@ -210,7 +210,7 @@ mod tests {
         let queue = queue(2, 10);
         let turn = queue.turn();
         assert_eq!(push(&queue, 1, 1), Ok(()));
-        let (told, taken) = std::sync::mpsc::channel();
+        let (told, taken) = std::sync::mpsc::sync_channel(1);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut out = Vec::new();

@@ -138,7 +138,9 @@ fn a_feed_that_cannot_be_read_ends_the_bundle_with_an_error_and_without_an_end()
 
 #[test]
 fn a_file_of_nothing_but_beginnings_costs_no_more_than_the_bound() {
-    let claim = [&MARKER[..], &[CHUNK], &(BUNDLE_RECORD_BYTES_MAX as u32).to_be_bytes(), &[0; CHECK_BYTES]].concat();
+    let claim =
+        [&MARKER[..], &[CHUNK], &u32::try_from(BUNDLE_RECORD_BYTES_MAX).unwrap().to_be_bytes(), &[0; CHECK_BYTES]]
+            .concat();
     let file = claim.repeat(40_000);
     let (pieces, condition) = read(&file, 64 * 1024);
     assert!(pieces.is_empty() && !condition.is_bundle(), "{condition:?}");
@@ -213,10 +215,10 @@ proptest! {
         let mut model = [false; 64];
         for (first, more) in added {
             stretches.add(SeqNo(first), SeqNo(first + more));
-            (first..=first + more).for_each(|number| model[number as usize] = true);
+            (first..=first + more).for_each(|number| model[usize::try_from(number).unwrap()] = true);
         }
         let gaps: Vec<u64> = stretches.gaps(SeqNo(3), SeqNo(37)).flat_map(|(from, to)| from.0..=to.0).collect();
-        let expected: Vec<u64> = (3..=37).filter(|number| !model[*number as usize]).collect();
+        let expected: Vec<u64> = (3..=37).filter(|number| !model[usize::try_from(*number).unwrap()]).collect();
         prop_assert_eq!(gaps, expected);
     }
 }

@@ -325,6 +325,7 @@ mod tests {
             epoch: Epoch(1),
             arrivals: 0,
             wall: 0,
+            yours: None,
         };
         assert_eq!(hello(1, 1).common_version(1, 2), Some(1));
         assert_eq!(hello(1, 9).common_version(1, 2), Some(2));

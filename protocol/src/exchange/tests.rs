@@ -228,7 +228,7 @@ fn nodes_without_a_version_in_common_part_and_both_know_why() {
         let certificate = sides[n].certificate.clone();
         let other = &mut sides[1 - n];
         other.exchange.welcome(at(0), LINK, &hello.unwrap(), certificate, &other.frontier);
-        let closed = other.exchange.out.iter().any(|out| *out == Out::Close(LINK, CloseReason::Version));
+        let closed = other.exchange.out.contains(&Out::Close(LINK, CloseReason::Version));
         assert!(closed, "side {}", 1 - n);
     }
 }
@@ -244,9 +244,10 @@ fn what_is_written_while_the_comparison_is_on_its_way_is_told_all_the_same() {
         let side = &mut sides[n];
         side.exchange.connected(at(2), LINK, (peers[n], n == 0), true, &side.frontier);
     }
-    let hello = |side: &mut Side| match side.exchange.take_out().remove(0) {
-        Out::Send(_, Frame::Hello(hello)) => hello,
-        other => panic!("{other:?}"),
+    let hello = |side: &mut Side| {
+        let first = side.exchange.take_out().remove(0);
+        let Out::Send(_, Frame::Hello(hello)) = first else { panic!("{first:?}") };
+        hello
     };
     let (one, other) = (hello(&mut sides[0]), hello(&mut sides[1]));
     let certificates = [sides[0].certificate.clone(), sides[1].certificate.clone()];

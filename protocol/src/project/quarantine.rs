@@ -133,9 +133,19 @@ pub(super) fn physical<V: View>(view: &V, id: &FeedId) -> Result<Option<(FeedId,
     if let Some(record) = head(view, id)? {
         return Ok(Some((*id, record)));
     }
-    let Some(feed) = view.get(Table::Quarantine, &key(LIES_IN, &[&id.0]))? else { return Ok(None) };
-    let feed = FeedId(feed.try_into().map_err(|_| damaged(Table::Quarantine))?);
+    let feed = lies_in(view, id)?;
+    if feed == *id {
+        return Ok(None);
+    }
     Ok(head(view, &feed)?.map(|record| (feed, record)))
+}
+
+/// The feed in whose pages the entries of a name lie: itself, but for a branch. Needs no head: pages are written first.
+pub(super) fn lies_in<V: View>(view: &V, id: &FeedId) -> Result<FeedId, ViewError> {
+    match view.get(Table::Quarantine, &key(LIES_IN, &[&id.0]))? {
+        Some(feed) => Ok(FeedId(feed.try_into().map_err(|_| damaged(Table::Quarantine))?)),
+        None => Ok(*id),
+    }
 }
 
 /// The first entry that belongs to a branch; 1 for a feed.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::pages::{Page, key};
-use super::quarantine::{begins, physical};
+use super::quarantine::{begins, lies_in, physical};
 use super::row::damaged;
 use crate::chunk::{self, SealedChunk};
 use crate::entry::{self, Checkpoint, Entry};
@@ -260,7 +260,7 @@ pub(super) fn fact_bytes<V: View>(view: &V, id: EntryId) -> Result<Option<(Stamp
     if id.seq.0 == 0 {
         return Ok(None);
     }
-    let Some((pages, _)) = physical(view, &id.feed)? else { return Ok(None) };
+    let pages = lies_in(view, &id.feed)?;
     let Some(page) = Pages::from(view, pages, id.seq)?.next()? else { return Ok(None) };
     let Some(place) = id.seq.0.checked_sub(page.first.0) else { return Ok(None) };
     let place = usize::try_from(place).unwrap_or(usize::MAX);

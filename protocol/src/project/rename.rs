@@ -16,11 +16,12 @@ pub(super) fn above(bytes: &[u8], feed: &FeedId, from: SeqNo, branch: &FeedId) -
             renamed = true;
         }
     };
-    match &mut fact {
-        Fact::Voided(fact) => rename(&mut fact.registration),
-        Fact::Amended(fact) => rename(&mut fact.registration),
-        Fact::Moved(fact) => fact.registrations.iter_mut().for_each(rename),
-        _ => return bytes.to_vec(),
+    if let Fact::Voided(fact) = &mut fact {
+        rename(&mut fact.registration);
+    } else if let Fact::Amended(fact) = &mut fact {
+        rename(&mut fact.registration);
+    } else if let Fact::Moved(fact) = &mut fact {
+        fact.registrations.iter_mut().for_each(rename);
     }
     if renamed { fact.to_bytes() } else { bytes.to_vec() }
 }

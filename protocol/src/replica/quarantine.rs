@@ -125,16 +125,14 @@ impl Replica {
 
     /// What a fact means for where feeds end.
     pub(super) fn cut_by(&mut self, fact: &Fact) {
-        match fact {
-            Fact::ForkProof(proof) if fork::verify(proof).is_ok() => {
-                self.cut(proof.header(), proof.from, Some(proof.stem), true);
-            }
-            Fact::Withdrawn(Withdrawn { node, .. }) => {
-                let of_node = self.tips.durable.heads().filter(|(_, head)| head.header.writer == *node);
-                let headers: Vec<FeedHeader> = of_node.map(|(_, head)| head.header).collect();
-                headers.iter().for_each(|header| self.cut_withdrawn(header));
-            }
-            _ => {}
+        if let Fact::ForkProof(proof) = fact
+            && fork::verify(proof).is_ok()
+        {
+            self.cut(proof.header(), proof.from, Some(proof.stem), true);
+        } else if let Fact::Withdrawn(Withdrawn { node, .. }) = fact {
+            let of_node = self.tips.durable.heads().filter(|(_, head)| head.header.writer == *node);
+            let headers: Vec<FeedHeader> = of_node.map(|(_, head)| head.header).collect();
+            headers.iter().for_each(|header| self.cut_withdrawn(header));
         }
     }
 

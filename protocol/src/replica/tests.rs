@@ -315,12 +315,10 @@ fn registered(site: &mut Replica, ms: u64, arrival: u64) -> Vec<Output> {
 }
 
 fn verdicts(outputs: &[Output]) -> Vec<(crate::verify::Verdict, String)> {
-    let verdict = |output: &Output| match output {
-        Output::Reply { result: Ok(crate::command::Reply::Verdict(verdict)), .. } => {
-            assert!(verdict.registration.is_some(), "{verdict:?}");
-            Some((verdict.verdict, verdict.reason.clone()))
-        }
-        _ => None,
+    let verdict = |output: &Output| {
+        let Output::Reply { result: Ok(crate::command::Reply::Verdict(verdict)), .. } = output else { return None };
+        assert!(verdict.registration.is_some(), "{verdict:?}");
+        Some((verdict.verdict, verdict.reason.clone()))
     };
     outputs.iter().filter_map(verdict).collect()
 }

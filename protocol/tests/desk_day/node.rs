@@ -8,7 +8,7 @@ use swabmesh_protocol::command::{Command, Refusal, Reply, Verdict};
 use swabmesh_protocol::entry::node_key;
 use swabmesh_protocol::fact::{Operator, Remark, Role, Subject};
 use swabmesh_protocol::id::{Barcode, Epoch, Lane, NodeKey, Person};
-use swabmesh_protocol::io::{Arrival, Input, Notice, Output, RequestId};
+use swabmesh_protocol::io::{Arrival, Carried, Input, Notice, Output, RequestId};
 use swabmesh_protocol::project::{self, Flag, FlagKind, Rules};
 use swabmesh_protocol::replica::{Held, Identity, Replica, Signed};
 use swabmesh_protocol::text::Text;
@@ -108,6 +108,9 @@ impl Node {
                     | Output::Withdraw { .. }
                     | Output::Keep { .. }
                     | Output::Release { .. }
+                    | Output::Renew { .. }
+                    | Output::Renewed { .. }
+                    | Output::Imported { .. }
                     | Output::Remember { .. } => {}
                 }
             }
@@ -151,7 +154,7 @@ impl Node {
     /// Hears everything another node holds, in the order given; what it holds already is passed over.
     pub(crate) fn hear(&mut self, other: &Self) {
         for chunk in other.disk.clone() {
-            self.run(Input::Import { chunk });
+            self.run(Input::Import { request: None, carried: Carried::Chunk(chunk) });
         }
     }
 

@@ -61,7 +61,6 @@ pub(crate) struct Machine {
     closed: Vec<LinkId>,
     inputs: VecDeque<Input>,
     commands: u64,
-    clock_ahead_ms: u64,
 }
 
 impl Machine {
@@ -75,7 +74,7 @@ impl Machine {
             root: key(ROOT).verifying_key(),
             epoch,
             seed: [n.wrapping_add(u8::try_from(now_ms % 200).unwrap()); 32],
-            issuer: (n == AUTHORITY).then(|| key(90)),
+            issuers: (n == AUTHORITY).then(|| key(90)).into_iter().collect(),
         };
         let signed = Signed { certificates: vec![certificate(AUTHORITY, 1, u64::MAX)], ..Signed::default() };
         let frames = disk.journal.iter().enumerate().map(|(at, bytes)| (Arrival(at as u64 + 1), bytes.clone()));
@@ -93,24 +92,19 @@ impl Machine {
             closed: Vec::new(),
             inputs: VecDeque::new(),
             commands: 0,
-            clock_ahead_ms: 0,
         };
         machine.drain();
         machine
     }
 
-    fn now(&self, ms: u64) -> Now {
-        Now { mono: Mono(ms), wall: Wall(MORNING + ms + self.clock_ahead_ms) }
-    }
-
-    pub(crate) fn set_clock_ahead(&mut self, ms: u64) {
-        self.clock_ahead_ms = ms;
+    fn now(ms: u64) -> Now {
+        Now { mono: Mono(ms), wall: Wall(MORNING + ms) }
     }
 
     pub(crate) fn handle(&mut self, ms: u64, input: Input) {
         self.inputs.push_back(input);
         while let Some(input) = self.inputs.pop_front() {
-            let now = self.now(ms);
+            let now = Self::now(ms);
             self.replica.handle(now, input);
             self.drain();
         }
@@ -140,7 +134,7 @@ impl Machine {
                 Output::Renewed { certificate } => self.renewed.push(certificate),
                 Output::Withdraw { peer } => self.withdrawn.push(peer),
                 Output::Notice(notice) => self.notices.push(notice),
-                Output::Admit { .. } | Output::Release { .. } | Output::Remember { .. } => {}
+                Output::Admit { .. } | Output::Release { .. } | Output::Remember { .. } | Output::Imported { .. } => {}
             }
         }
     }
@@ -189,7 +183,7 @@ impl Machine {
     }
 
     pub(crate) fn status(&self, ms: u64) -> Status {
-        self.replica.status(self.now(ms))
+        self.replica.status(Self::now(ms))
     }
 
     pub(crate) fn rows(&self, table: Table) -> Vec<Row> {

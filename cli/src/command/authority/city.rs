@@ -91,7 +91,7 @@ impl RebuildArguments {
         let _ = writeln!(std::io::stderr(), "folding the log again …");
         let proof: Value = client.post("/projection/rebuild", &body)?;
         client.print(&proof, out, |proof| Ok(print::city::proof(proof)))?;
-        Ok(if proof["equal"] == Value::Bool(true) { Outcome::Done } else { Outcome::Failed })
+        Ok(if proof.get("equal") == Some(&Value::Bool(true)) { Outcome::Done } else { Outcome::Failed })
     }
 }
 

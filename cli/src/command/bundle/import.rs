@@ -44,7 +44,9 @@ impl Arguments {
                     client.upload("/bundles/import", file).with_context(|| path.display().to_string())?;
                 if json {
                     let mut line = json!(report);
-                    line["file"] = json!(path);
+                    if let Some(line) = line.as_object_mut() {
+                        line.insert("file".to_owned(), json!(path));
+                    }
                     writeln!(out, "{line}")?;
                 } else {
                     say(path, &report, out)?;
