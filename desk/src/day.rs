@@ -156,7 +156,7 @@ mod tests {
 
     fn line(before_s: u64, tube: &str, held: Custody, standing: Standing) -> Recent {
         let line = RegistrationLine {
-            registration: EntryId { feed: FeedId([1; 32]), seq: SeqNo(before_s) },
+            registration: EntryId { feed: FeedId([1; 16]), seq: SeqNo(before_s) },
             at: Wall(NOW.0 - before_s * 1_000),
             tube: tube.parse().unwrap(),
             person: Person([1; 16]),
