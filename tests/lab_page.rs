@@ -115,7 +115,10 @@ fn report(lab: &Page, node: &Node, axe: Option<&str>) {
     lab.browser.wait("the pool", "return document.querySelectorAll('.roll li').length === 2").unwrap();
     let roll = lab.browser.text(".roll").unwrap();
     assert!(
-        roll.contains("等待复采") && roll.contains('*') && roll.contains(&resident(POOL).number[14..]) && !roll.contains(&resident(POOL).number)
+        roll.contains("等待复采")
+            && roll.contains('*')
+            && roll.contains(&resident(POOL).number[14..])
+            && !roll.contains(&resident(POOL).number)
     );
     lab.look(axe, "a positive pool");
 }
