@@ -1,7 +1,9 @@
 // The desk: scans go in, verdicts come out, one after the other.
 
 import { $, button, el, notice, put } from "./elements.js";
+import * as boxes from "./boxes.js";
 import * as camera from "./camera.js";
+import { openDay } from "./day.js";
 import * as documents from "./documents.js";
 import * as inbox from "./inbox.js";
 import { Refused, post, whenSignedOut } from "./node.js";
@@ -10,8 +12,9 @@ import { Queue } from "./queue.js";
 import * as recent from "./recent.js";
 import * as safety from "./safety.js";
 import { Scanner } from "./scanner.js";
+import { openScreen } from "./screen.js";
 import * as signIn from "./sign-in.js";
-import { change, desk, onChange } from "./state.js";
+import { change, desk, isSupervisor, onChange } from "./state.js";
 import { apply, current, onLanguage, setLanguage, t } from "./text.js";
 import * as tools from "./tools.js";
 import * as tube from "./tube.js";
@@ -34,6 +37,7 @@ const queue = new Queue(work, (waiting, silent, error) => {
 function scanned(text, at = performance.now()) {
   if (tools.isTesting()) return tools.testScan(text);
   if (!signIn.isOpen()) return;
+  if (boxes.isPacking()) return void boxes.packScan(text);
   if (!queue.push({ text, at, since: Date.now() })) notice(t("queue.full"), "bad");
 }
 
@@ -139,8 +143,10 @@ function render() {
   $("scan-tools").replaceChildren(
     button(t("camera.title"), camera.toggle, "tool"),
     button(t("document.title"), () => documents.openRoutes(), "tool"),
-    el("button.tool", { type: "button", id: "inbox", onclick: inbox.openInbox }, t("inbox.title")),
-    button(t("tools"), tools.openTools, "tool"),
+    el("button.tool", { type: "button", id: "inbox", onclick: () => inbox.openInbox(tube.oneTube) }, t("inbox.title")),
+    button(t("boxes.title"), boxes.openBoxes, "tool"),
+    button(t("day.title"), openDay, "tool"),
+    button(t("tools"), () => tools.openTools(isSupervisor() ? [["board.title", openScreen]] : []), "tool"),
   );
   camera.render();
 }

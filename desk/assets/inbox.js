@@ -3,21 +3,21 @@
 import { el, button, openPanel, panelBody, refusedNotice } from "./elements.js";
 import { get } from "./node.js";
 import { dayAndTime, t } from "./text.js";
-import { oneTube } from "./tube.js";
 
-export async function openInbox() {
+// `look` shows a tube.
+export async function openInbox(look) {
   openPanel(t("inbox.title"), [el("p", {}, t("loading"))]);
   try {
     const flags = await get("/desk/inbox");
     panelBody()?.replaceChildren(
-      flags.length ? el("ul.advice", {}, flags.map(one)) : el("p.lead", {}, t("inbox.none")),
+      flags.length ? el("ul.advice", {}, flags.map((flag) => one(flag, look))) : el("p.lead", {}, t("inbox.none")),
     );
   } catch (error) {
     refusedNotice(error);
   }
 }
 
-function one(flag) {
+function one(flag, look) {
   const tube = flag.about.tube;
   const when = flag.parties.map((party) => dayAndTime(party.at)).join(t("comma"));
   return el(
@@ -26,7 +26,7 @@ function one(flag) {
     el("b", {}, t(`flag.${flag.kind}`), tube ? ` · ${tube}` : ""),
     el("p", {}, t(`flag.${flag.kind}.do`)),
     el("p.hint", {}, `${flag.ours ? t("inbox.ours") : t("inbox.authority")} · ${when}`),
-    tube ? button(t("inbox.tube"), () => oneTube(tube), "choice") : null,
+    tube ? button(t("inbox.tube"), () => look(tube), "choice") : null,
   );
 }
 

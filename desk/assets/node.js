@@ -31,11 +31,11 @@ export class Refused extends Error {
 // The node did not answer: whether it did what was asked is not known.
 export class Silent extends Error {}
 
-async function ask(method, path, body, { unattended = false, raw = false } = {}) {
+async function ask(method, path, body, { unattended = false, raw = false, within = ANSWER_WITHIN_MS } = {}) {
   const headers = { accept: "application/json" };
   if (csrf) headers["x-swabmesh-csrf"] = csrf;
   if (unattended) headers["x-swabmesh-unattended"] = "1";
-  const request = { method, headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS) };
+  const request = { method, headers, cache: "no-store", signal: AbortSignal.timeout(within) };
   if (raw) {
     headers["content-type"] = "application/octet-stream";
     request.body = body;

@@ -124,6 +124,11 @@ export class Scanner {
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
+  // A key that meant something by itself is no part of the scan that follows.
+  forget() {
+    this.#clear();
+  }
+
   #clear() {
     clearTimeout(this.#timer);
     this.#text = "";

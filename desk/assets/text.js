@@ -18,6 +18,9 @@ export function t(key, holes = {}) {
   return words.replace(/\{(\w+)\}/g, (hole, name) => (name in holes ? String(holes[name]) : hole));
 }
 
+// The words of a key in both languages, for a screen that everybody reads.
+export const inBoth = (key, holes = {}) => ["zh", "en"].map((of) => (TABLES[of][key] ?? key).replace(/\{(\w+)\}/g, (hole, name) => String(holes[name] ?? hole)));
+
 export const has = (key) => key in TABLES[language];
 
 // What the node refused: its own words in English, the table's in Chinese where the table has them.

@@ -6,11 +6,13 @@ import { signOut } from "./sign-in.js";
 import { desk, isSupervisor } from "./state.js";
 import { t } from "./text.js";
 
-export function openTools() {
+// `more` is what only this page has: pairs of a text's key and what it opens.
+export function openTools(more = []) {
   openPanel(t("tools"), [
     el(
       "div.tools",
       {},
+      more.map(([key, open]) => button(t(key), open, "choice")),
       button(t("test.title"), openTest, "choice"),
       button(t("tablets.title"), openTablets, "choice"),
       isSupervisor() ? button(t("people.title"), openPeople, "choice") : null,

@@ -1,11 +1,16 @@
 //! What the pages ask the node, under `/desk`: JSON, by session, attributed to whoever signed in.
 
+mod batch;
+mod board;
 mod correction;
+mod day;
 mod inbox;
 mod picture;
 mod registration;
 mod safety;
 mod session;
+mod specimen;
+mod transport;
 mod tube;
 
 use axum::Router;
@@ -39,6 +44,20 @@ pub(crate) fn routes(pages: Pages) -> Router {
         .route("/desk/corrections/void", post(correction::void))
         .route("/desk/corrections/amend", post(correction::amend))
         .route("/desk/inbox", get(inbox::list))
+        .route("/desk/boxes/{barcode}", get(transport::show))
+        .route("/desk/boxes/{barcode}/pack", post(transport::pack))
+        .route("/desk/boxes/{barcode}/handover", post(transport::hand_over))
+        .route("/desk/labels/{barcode}", get(transport::label))
+        .route("/desk/specimens/{barcode}", get(specimen::show))
+        .route("/desk/arrivals", post(specimen::receive))
+        .route("/desk/results/{tube}", post(specimen::report))
+        .route("/desk/results/{tube}/correct", post(specimen::correct))
+        .route("/desk/pools/{tube}", get(specimen::pool))
+        .route("/desk/batch", post(batch::results))
+        .route("/desk/day", get(day::show))
+        .route("/desk/bundle", get(day::export).post(day::import).layer(DefaultBodyLimit::disable()))
+        .route("/desk/board", post(board::set))
+        .route("/board/figures", get(board::show))
         .route("/desk/safety", get(safety::show))
         .route("/desk/tablets", get(safety::tablets))
         .route("/desk/certificate.pem", get(safety::certificate))

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sha2::{Digest, Sha256};
+use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::hex;
 
 /// One file.
@@ -29,9 +30,14 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 assets! {
-    "/", HTML, "desk.html";
+    "/site", HTML, "desk.html";
+    "/lab", HTML, "lab.html";
+    "/board", HTML, "board.html";
     "/assets/desk.css", STYLE, "desk.css";
     "/assets/verdict.css", STYLE, "verdict.css";
+    "/assets/lab.css", STYLE, "lab.css";
+    "/assets/board.css", STYLE, "board.css";
+    "/assets/print.css", STYLE, "print.css";
     "/assets/icon.svg", SVG, "icon.svg";
     "/assets/desk.js", SCRIPT, "desk.js";
     "/assets/node.js", SCRIPT, "node.js";
@@ -53,13 +59,27 @@ assets! {
     "/assets/safety.js", SCRIPT, "safety.js";
     "/assets/inbox.js", SCRIPT, "inbox.js";
     "/assets/tools.js", SCRIPT, "tools.js";
+    "/assets/boxes.js", SCRIPT, "boxes.js";
+    "/assets/count.js", SCRIPT, "count.js";
+    "/assets/day.js", SCRIPT, "day.js";
+    "/assets/print.js", SCRIPT, "print.js";
+    "/assets/bundle.js", SCRIPT, "bundle.js";
+    "/assets/screen.js", SCRIPT, "screen.js";
+    "/assets/board.js", SCRIPT, "board.js";
+    "/assets/lab.js", SCRIPT, "lab.js";
+    "/assets/lab/arrival.js", SCRIPT, "lab/arrival.js";
+    "/assets/lab/batch.js", SCRIPT, "lab/batch.js";
+    "/assets/lab/key.js", SCRIPT, "lab/key.js";
+    "/assets/lab/reading.js", SCRIPT, "lab/reading.js";
 }
 
-/// A route for each file.
-pub(crate) fn routes() -> Router {
+/// A route for each file; `/` is the page of the node's role.
+pub(crate) fn routes(role: Role) -> Router {
+    let own = if role == Role::Lab { "/lab" } else { "/site" };
     ASSETS.iter().fold(Router::new(), |routes, asset| {
         let tag = hex(Sha256::digest(asset.bytes).get(..8).unwrap_or_default());
-        routes.route(asset.path, get(move |headers: HeaderMap| async move { send(asset, &tag, &headers) }))
+        let path = if asset.path == own { "/" } else { asset.path };
+        routes.route(path, get(move |headers: HeaderMap| async move { send(asset, &tag, &headers) }))
     })
 }
 

@@ -7,7 +7,11 @@
 
 mod api;
 mod assets;
+mod batch;
+mod board;
+mod day;
 mod guard;
+mod label;
 pub mod operators;
 mod recent;
 mod scan;
@@ -17,13 +21,18 @@ mod tablet;
 mod tls;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::middleware::from_fn;
 use swabmesh_node::beside::{Beside, Ground};
 use swabmesh_node::http::Shell;
-use tokio::sync::Semaphore;
+use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::id::{FeedHeader, FeedId};
+use tokio::sync::{Mutex, Semaphore};
 
+use self::board::Board;
+use self::day::Figures;
 use self::operators::Operators;
 use self::sessions::Sessions;
 use self::setup::{Setup, SetupError};
@@ -31,6 +40,9 @@ use self::tls::{Certificate, Encrypted, TlsError};
 
 /// Camera frames decoded at once; further ones wait, and their cameras send no more meanwhile.
 const FRAMES_AT_ONCE: usize = 2;
+
+/// Longest wait until the tables show what was just written; then what they show is shown.
+const SETTLES_WITHIN: Duration = Duration::from_millis(500);
 
 /// Why the pages are not served.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +64,25 @@ struct Pages {
     setup: Arc<Setup>,
     encrypted: Option<Arc<Encrypted>>,
     frames: Arc<Semaphore>,
+    board: Arc<Board>,
+    /// The figures of the board, and when they were counted.
+    counted: Arc<Mutex<Option<(Instant, Figures)>>>,
     /// The name of this node's cookie.
     cookie: Arc<str>,
+}
+
+impl Pages {
+    /// The feed that this node writes now.
+    fn own_feed(&self) -> FeedId {
+        let snapshot = self.shell.node().snapshot();
+        FeedHeader { writer: snapshot.core.node, epoch: snapshot.core.epoch, lane: snapshot.core.lane }.id()
+    }
+
+    /// Waits until the tables show what was just written.
+    async fn settle(&self) {
+        // A node that is stopping refuses the next question by itself.
+        let _ = self.shell.node().settle(SETTLES_WITHIN).await;
+    }
 }
 
 /// The pages of this node.
@@ -75,8 +104,12 @@ pub fn pages(ground: &Ground) -> Result<Beside, PagesError> {
     let frames = Arc::new(Semaphore::new(FRAMES_AT_ONCE));
     let shell = ground.shell.clone();
     let cookie = guard::cookie_name(&shell.node().snapshot().core.node).into();
-    let pages = Pages { shell, operators, sessions, setup, encrypted: encrypted.clone(), frames, cookie };
-    let routes = router(pages);
+    let board = Arc::new(Board::at(&directory));
+    let counted = Arc::default();
+    let encrypted_too = encrypted.clone();
+    let role = ground.shell.member().certificate.role;
+    let pages = Pages { shell, operators, sessions, setup, encrypted: encrypted_too, frames, board, counted, cookie };
+    let routes = router(pages, role);
     let mut tasks = Vec::new();
     if let Some(encrypted) = encrypted {
         tasks.push(tls::serve(&encrypted, routes.clone(), ground.stopping.clone())?);
@@ -84,6 +117,6 @@ pub fn pages(ground: &Ground) -> Result<Beside, PagesError> {
     Ok(Beside { routes, tasks, ..Beside::default() })
 }
 
-fn router(pages: Pages) -> Router {
-    assets::routes().merge(api::routes(pages)).layer(from_fn(guard::headers))
+fn router(pages: Pages, role: Role) -> Router {
+    assets::routes(role).merge(api::routes(pages)).layer(from_fn(guard::headers))
 }

@@ -25,9 +25,9 @@ pub(crate) enum Standing {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Recent {
     #[serde(flatten)]
-    line: RegistrationLine,
-    standing: Standing,
-    moved_to: Option<Barcode>,
+    pub(crate) line: RegistrationLine,
+    pub(crate) standing: Standing,
+    pub(crate) moved_to: Option<Barcode>,
 }
 
 /// Lists the newest registrations of a feed, newest first; another node holds it durably up to `neighbour`.

@@ -3,7 +3,7 @@
 pub mod auth;
 pub mod body;
 mod boxes;
-mod bundles;
+pub mod bundles;
 mod codes;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -211,6 +211,18 @@ impl Browser {
         .map(drop)
     }
 
+    /// Chooses a file in a field for files.
+    ///
+    /// # Errors
+    /// The field does not appear in time.
+    pub fn choose_file(&self, css: &str, path: &std::path::Path) -> anyhow::Result<()> {
+        self.until(&format!("choose a file in {css}"), || {
+            let element = self.element(css)?;
+            self.send("POST", &format!("/element/{element}/value"), &json!({ "text": path }))
+        })
+        .map(drop)
+    }
+
     /// The text that a selector shows now; empty if there is none.
     ///
     /// # Errors

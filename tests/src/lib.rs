@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the binary, foreign tools, and the rules the repository itself has to keep.
 
+pub mod access;
 pub mod browser;
 pub mod place;
 pub mod program;

@@ -145,13 +145,24 @@ impl Drop for Node {
     }
 }
 
-/// An authority and one site that joined it.
+/// Lets a node join a city, and two people use its pages.
+fn join(city: &str, data: &str, role: &str) -> anyhow::Result<()> {
+    let (request, answer) = (format!("{data}/enrolment/request"), format!("{data}/answer"));
+    must(&["authority", "enrol", &request, "--data", city, "--out", &answer], "")?;
+    must(&[role, "join", &answer, "--data", data], "")?;
+    must(&["site", "operator", "add", "王芳", "--role", "supervisor", "--data", data, "--pin-stdin"], "271828\n")?;
+    must(&["site", "operator", "add", "李强", "--data", data, "--pin-stdin"], "314159\n").map(drop)
+}
+
+/// An authority and one site that joined it, and a laboratory if it was asked for.
 #[derive(Debug)]
 pub struct Rig {
     /// Issues codes.
     pub authority: Node,
     /// Registers people.
     pub site: Node,
+    /// Reads tubes; only in a rig that was built with one.
+    pub lab: Option<Node>,
     folder: tempfile::TempDir,
 }
 
@@ -161,17 +172,30 @@ impl Rig {
     /// # Errors
     /// A step failed.
     pub fn build(more: &[&str]) -> anyhow::Result<Self> {
+        Self::assemble(more, false)
+    }
+
+    /// Makes and starts a laboratory as well.
+    ///
+    /// # Errors
+    /// A step failed.
+    pub fn with_lab() -> anyhow::Result<Self> {
+        Self::assemble(&[], true)
+    }
+
+    fn assemble(more: &[&str], lab: bool) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let at = |name: &str| folder.path().join(name);
         let text = |path: &Path| path.to_str().context("not text").map(str::to_owned);
         let (city, site) = (text(&at("city"))?, text(&at("site"))?);
         must(&["authority", "init", "--data", &city, "--name", "市大数据中心", "--address", "127.0.0.1:1"], "")?;
         must(&["site", "init", "--data", &site, "--name", "人民路 3 号采样点", "--cell", "12"], "")?;
-        let (request, answer) = (text(&at("site").join("enrolment/request"))?, text(&at("answer"))?);
-        must(&["authority", "enrol", &request, "--data", &city, "--out", &answer], "")?;
-        must(&["site", "join", &answer, "--data", &site], "")?;
-        must(&["site", "operator", "add", "王芳", "--role", "supervisor", "--data", &site, "--pin-stdin"], "271828\n")?;
-        must(&["site", "operator", "add", "李强", "--data", &site, "--pin-stdin"], "314159\n")?;
+        join(&city, &site, "site")?;
+        if lab {
+            let lab = text(&at("lab"))?;
+            must(&["lab", "init", "--data", &lab, "--name", "东区检验所"], "")?;
+            join(&city, &lab, "lab")?;
+        }
         let mut authority = Node::at("authority", at("city"), &[]);
         authority.start()?;
         let address = authority.address()?;
@@ -179,7 +203,9 @@ impl Rig {
         flags.extend(more);
         let mut site = Node::at("site", at("site"), &flags);
         site.start()?;
-        Ok(Self { authority, site, folder })
+        let mut lab = lab.then(|| Node::at("lab", at("lab"), &["--authority-address", address.as_str()]));
+        lab.as_mut().map(Node::start).transpose()?;
+        Ok(Self { authority, site, lab, folder })
     }
 
     /// A directory that goes with the rig.

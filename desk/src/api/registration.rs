@@ -11,7 +11,7 @@ use swabmesh_node::http::read;
 use swabmesh_protocol::command::{Command, Presented, Register, Reply};
 use swabmesh_protocol::document::age::day_in_shanghai;
 use swabmesh_protocol::fact::Remark;
-use swabmesh_protocol::id::{Barcode, FeedHeader};
+use swabmesh_protocol::id::Barcode;
 use swabmesh_protocol::replica::Replica;
 
 use super::tube::{Taken, take};
@@ -137,9 +137,7 @@ pub(super) async fn list(
     _who: SignedIn,
     Asked(Newest { limit }): Asked<Newest>,
 ) -> Result<Json<Vec<Recent>>, Problem> {
-    let (view, snapshot) = (pages.shell.node().view().clone(), pages.shell.node().snapshot());
-    let core = &snapshot.core;
-    let own = FeedHeader { writer: core.node, epoch: core.epoch, lane: core.lane }.id();
+    let (view, own) = (pages.shell.node().view().clone(), pages.own_feed());
     let limit = limit.unwrap_or(RECENT_DEFAULT).clamp(1, RECENT_MAX);
     let marks = pages.shell.look(Replica::neighbour_marks).await?;
     let neighbour = marks.get(&own).copied().unwrap_or_default();

@@ -18,8 +18,11 @@ use crate::bundle::{ExportError, ImportError, Importer, export as begin};
 /// The media type of a bundle.
 const MEDIA_TYPE: &str = "application/octet-stream";
 
-/// The bundle of a node that asks for nothing in particular.
-pub(super) async fn plain(State(shell): State<Shell>) -> Result<Response, Problem> {
+/// Sends the bundle of a node that asks for nothing in particular.
+///
+/// # Errors
+/// A [`Problem`]: nothing was sent.
+pub async fn plain(State(shell): State<Shell>) -> Result<Response, Problem> {
     stream(&shell, ExportBundle::default()).await
 }
 
@@ -41,7 +44,10 @@ async fn stream(shell: &Shell, ask: ExportBundle) -> Result<Response, Problem> {
 }
 
 /// Takes in a bundle as it comes; the answer is given when everything taken is durable.
-pub(super) async fn import(State(shell): State<Shell>, body: Bytes) -> Result<Json<ImportReport>, Problem> {
+///
+/// # Errors
+/// A [`Problem`]: what was taken until then stays.
+pub async fn import(State(shell): State<Shell>, body: Bytes) -> Result<Json<ImportReport>, Problem> {
     let mut importer = Importer::new(shell.node.clone(), shell.member.root);
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
