@@ -138,7 +138,8 @@ impl Place {
     pub fn register(&self, tube: &str, people: u32) -> io::Result<()> {
         self.done(&["site", "tube", "open", tube, "--pool", "20", "--operator", "wang"])?;
         for person in 1..=people {
-            let number = format!("E{:0>8}", person * 7);
+            // Another tube, other people.
+            let number = format!("E{:0>8}", tube.bytes().fold(person, |all, byte| all * 31 + u32::from(byte)));
             let into = ["site", "register", "--tube", tube, "--operator", "wang"];
             let who = ["--document", "--type", "3", "--number", &number, "--name", "Invented Person"];
             self.done(&[into.as_slice(), &who].concat())?;
