@@ -101,7 +101,7 @@ struct ShowPolicy {
 struct PublishPolicy {
     /// The policy; what it leaves out has its default
     #[arg(value_name = "FILE.json")]
-    file: PathBuf,
+    new: PathBuf,
     #[command(flatten)]
     root: RootSource,
     #[command(flatten)]
@@ -206,10 +206,10 @@ impl PolicyArguments {
                 let (_, policy) = keys::signed(&connection.home())?;
                 writeln!(out, "{}", serde_json::to_string_pretty(&policy)?)?;
             }
-            PolicyAction::Publish(PublishPolicy { file, root, connection }) => {
-                let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            PolicyAction::Publish(PublishPolicy { new, root, connection }) => {
+                let text = std::fs::read_to_string(&new).with_context(|| format!("cannot read {}", new.display()))?;
                 let policy: Policy =
-                    serde_json::from_str(&text).with_context(|| format!("{} is not a policy", file.display()))?;
+                    serde_json::from_str(&text).with_context(|| format!("{} is not a policy", new.display()))?;
                 let home = connection.home();
                 let policy = keys::publish_policy(&home, &root.open(&home)?, &policy)?;
                 if connection.json {
