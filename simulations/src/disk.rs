@@ -261,6 +261,12 @@ impl Disk {
         self.heights.get(feed).map(|(_, seq)| *seq).unwrap_or_default()
     }
 
+    /// Whether anything of a feed is on this disk.
+    #[must_use]
+    pub fn holds(&self, feed: &FeedId) -> bool {
+        self.heights.contains_key(feed)
+    }
+
     /// The last entry of the feeds of a short name.
     pub fn named(&self, short: FeedShort) -> impl Iterator<Item = (FeedId, SeqNo)> {
         let (mut from, mut to) = ([0; 16], [0xff; 16]);
