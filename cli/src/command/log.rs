@@ -33,7 +33,7 @@ enum Action {
   swabmesh log forks --data city
   swabmesh log forks --data city --proof fork.proof
 Registrations below a fork stand. Those above it are kept in both histories, and count once the authority decides:
-swabmesh authority fork decide")]
+`swabmesh authority fork decide`")]
 struct ForksArguments {
     /// Write the proof of the only fork, or of the one named with --fork, to a file
     #[arg(long, value_name = "FILE")]

@@ -42,7 +42,7 @@ enum Choice {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   swabmesh authority fork decide ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d1/0102030405060708 --keep both --reason 'two laptops from one image' --data city
-Decisions only add: what counts once cannot be taken back. Node and epoch are in: swabmesh log forks")]
+Decisions only add: what counts once cannot be taken back. Node and epoch are in: `swabmesh log forks`")]
 struct DecideArguments {
     /// Node and epoch, as `swabmesh log forks` shows them
     #[arg(value_name = "NODE/EPOCH")]
