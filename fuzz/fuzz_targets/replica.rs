@@ -69,6 +69,7 @@ impl Node {
             epoch: Epoch(1),
             arrivals: 2,
             wall: BEGAN,
+            yours: None,
         };
         self.take(Input::Frame { link: PEER, bytes: Frame::Hello(hello).to_bytes() });
     }
@@ -81,7 +82,7 @@ fuzz_target!(|data: &[u8]| {
         root: key(1).verifying_key(),
         epoch: Epoch(1),
         seed: [5; 32],
-        issuer: None,
+        issuers: Vec::new(),
     };
     let Ok(replica) = Replica::restore(identity, Held::default()) else { return };
     let mut node = Node { replica, clock_ms: 0, arrivals: 0 };
