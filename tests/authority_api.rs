@@ -289,6 +289,8 @@ fn the_api_holds_to_its_own_document_under_schemathesis() {
     done(&["authority", "seed", "--residents", "100", "--data", &city.data()]);
     let program: PathBuf = python.with_file_name("schemathesis");
     let mut command = Command::new(program);
+    // It keeps what it learns where it runs.
+    command.current_dir(city.folder.path());
     command.args(["run", &format!("{}/api/v1/openapi.json", city.url), "--phases", "examples,coverage,fuzzing"]);
     command.args(["--header", &format!("Authorization: Bearer {}", city.credential), "--max-examples", "40"]);
     command.args(["--seed", "1", "--checks", "not_a_server_error,status_code_conformance,content_type_conformance"]);

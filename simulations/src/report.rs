@@ -23,8 +23,11 @@ pub struct Report {
     pub registrations: u64,
     /// Registrations shown as accepted.
     pub accepted: u64,
-    /// Of those, missing at the authority in the end.
+    /// Of those, missing at the authority in the end although a disk that lived held them: always a violation.
     pub lost: u64,
+    /// Of those, on a disk that died and nowhere else yet. No protocol keeps them; the policy
+    /// `acknowledge = "neighbour"` answers only when there are two.
+    pub died_with_disk: u64,
     /// Pairs of registrations flagged at the authority.
     pub duplicates_flagged: u64,
     /// Feeds of which two histories were found.

@@ -8,6 +8,7 @@ use swabmesh_protocol::fact::{Role, Subject};
 use swabmesh_protocol::frontier::Lanes;
 use swabmesh_protocol::id::{FeedId, Hash, NodeKey};
 use swabmesh_protocol::project::{self, FlagKind};
+use swabmesh_protocol::replica::Replica;
 use swabmesh_protocol::roster::Standing;
 use swabmesh_protocol::view::ViewError;
 
@@ -56,8 +57,6 @@ pub struct Ran {
     pub scenario: Scenario,
     /// Whether somebody ended it before its time.
     pub ended_early: bool,
-    /// Registrations that were nowhere but on a disk that died.
-    pub died: u64,
     /// The last lines of the trace.
     pub last_lines: Vec<String>,
 }
@@ -84,9 +83,9 @@ pub fn run(
     let Run { mut world, ended_early, .. } = run;
     world.look();
     let report = report(&world, &outcome);
-    let World { history, city, scenario, trace, accepted, .. } = world;
+    let World { history, city, scenario, trace, .. } = world;
     let last_lines = trace.last().map(str::to_owned).collect();
-    Ok(Ran { report, history, city, scenario, ended_early, died: accepted.died(), last_lines })
+    Ok(Ran { report, history, city, scenario, ended_early, last_lines })
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +94,7 @@ struct Outcome {
     converge_ms: u64,
     lost: u64,
     duplicates: u64,
+    quarantined: u64,
 }
 
 struct Run<'w> {
@@ -220,7 +220,6 @@ fn last_look(world: &mut World, outcome: &mut Outcome) -> Result<(), Broken> {
     let held = agreement::Held::read(&authority.disk, &outside)?;
     let every = world.nodes.len().div_ceil(DOCUMENTS_COMPARED_MAX).max(1);
     let mut theirs: Option<(Lanes, BTreeMap<Subject, Hash>)> = None;
-    outcome.lost = world.accepted.died();
     let nodes = world.nodes.iter().zip(&world.city.citizens).filter(|(node, _)| !world.is_outside(node.id));
     for (node, citizen) in nodes {
         if let Some(replica) = node.replica()
@@ -248,6 +247,7 @@ fn last_look(world: &mut World, outcome: &mut Outcome) -> Result<(), Broken> {
             theirs = Some((lanes, documents));
         }
     }
+    outcome.quarantined = authority.replica().map_or(0, Replica::quarantined);
     outcome.duplicates = project::flags(authority.disk.tables(), Some(FlagKind::Duplicate), FLAGS_MAX)
         .map_err(Broken::Tables)?
         .len() as u64;
@@ -278,9 +278,10 @@ fn report(world: &World, outcome: &Outcome) -> Report {
         registrations: tally.registrations,
         accepted: tally.accepted,
         lost: outcome.lost,
+        died_with_disk: world.accepted.died(),
         duplicates_flagged: outcome.duplicates,
         forks_proved: world.forks.len() as u64,
-        quarantined: 0,
+        quarantined: outcome.quarantined,
         converged: outcome.converged,
         converge_ms: outcome.converge_ms,
         bytes_on_wire: world.network.traffic.bytes,

@@ -15,7 +15,10 @@ fn holds(scenario: &Scenario, seed: u64, how: &str) -> Report {
     assert!(report.violations.is_empty(), "{}{:#?}\nagain: {again}", last_lines.concat(), report.violations);
     // What lay on a disk alone that died is gone; what the rules promise is that nothing else is.
     let disk_dies = scenario.fault.iter().any(|fault| matches!(fault, Fault::RestoredDisk { .. }));
-    assert!(report.converged && (report.lost == 0 || disk_dies), "{report:#?}\nagain: {again}");
+    assert!(
+        report.converged && report.lost == 0 && (report.died_with_disk == 0 || disk_dies),
+        "{report:#?}\nagain: {again}"
+    );
     report
 }
 

@@ -199,13 +199,14 @@ fn describe(costed: &Costed<'_>, out: &mut dyn Write) -> std::io::Result<()> {
     let agreed = if report.converged { "agreed" } else { "did not agree" };
     writeln!(
         out,
-        "{} seed {}: {} sites, {} asked, {} accepted, {} lost, {} duplicates flagged",
+        "{} seed {}: {} sites, {} asked, {} accepted, {} lost, {} died with their disk, {} duplicates flagged",
         report.scenario,
         report.seed,
         report.sites,
         report.registrations,
         report.accepted,
         report.lost,
+        report.died_with_disk,
         report.duplicates_flagged
     )?;
     writeln!(out, "  healed city {agreed} after {} ms, {} violations", report.converge_ms, report.violations.len())?;

@@ -181,7 +181,9 @@ impl Replica {
         self.copies.counts()
     }
 
-    fn quarantined(&self) -> u64 {
+    /// Durable entries that count for nothing: above the cut of a forked or withdrawn feed.
+    #[must_use]
+    pub fn quarantined(&self) -> u64 {
         let above = |cut: &crate::cuts::Cut| {
             let heights = cut.branches.iter().map(|id| self.height(id).0.saturating_sub(cut.stands().0));
             heights.sum::<u64>()

@@ -32,8 +32,8 @@ fn broken(ran: &Ran) -> Option<Said> {
 
 fn losses(ran: &Ran) -> Option<Said> {
     let accepted = count(ran.report.accepted);
-    if ran.died > 0 {
-        let died = count(ran.died);
+    if ran.report.died_with_disk > 0 {
+        let died = count(ran.report.died_with_disk);
         return Some(Said::new(
             format!(
                 "登记 {accepted} 人次;磁盘损坏使 {died} 条只存于该机的登记随之消失,其余一条未失。要求“邻居另存一份再亮绿灯”可避免这种损失。"
