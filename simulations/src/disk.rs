@@ -16,6 +16,10 @@ use swabmesh_protocol::view::{Batch, MemoryTables, View, ViewError, Write};
 
 use crate::chance::Chance;
 
+pub mod histories;
+
+use histories::Histories;
+
 /// Keys of one batch of the index. Source: design §6.
 const BATCH_KEYS_MAX: usize = 64;
 
@@ -78,11 +82,19 @@ pub struct Disk {
     released: Arrival,
     /// Last entry of each feed that is on this disk without a gap below.
     heights: BTreeMap<FeedId, Height>,
+    /// Of each feed, where somebody may sign two.
+    histories: Option<Histories>,
     /// Nearly no room: some frames find none.
     pub full: bool,
 }
 
 impl Disk {
+    /// A disk whose feeds may have more than one history: it is known which of them lie on it.
+    #[must_use]
+    pub fn of_forked_world() -> Self {
+        Self { histories: Some(Histories::default()), ..Self::default() }
+    }
+
     /// Queues a frame. Returns whether a sync is to be started.
     pub fn persist(&mut self, pending: Pending) -> bool {
         self.waiting.push(pending);
@@ -120,6 +132,9 @@ impl Disk {
             }
             feed = Some((id, chunk.header().writer, *height));
             last = Some((id, chunk.last()));
+            if let (Some(histories), Ok(chunk)) = (&mut self.histories, chunk.reopen()) {
+                histories.add(&chunk);
+            }
         }
         self.journal.push_back(Stored { arrival: self.last, own: pending.own, last, bytes: pending.bytes });
         (self.last, feed)
@@ -240,6 +255,7 @@ impl Disk {
             indexed: self.indexed,
             released: self.released,
             heights: self.heights.clone(),
+            histories: self.histories.clone(),
             ..Self::default()
         }
     }
@@ -261,10 +277,24 @@ impl Disk {
         self.heights.get(feed).map(|(_, seq)| *seq).unwrap_or_default()
     }
 
-    /// Whether anything of a feed is on this disk.
+    /// The last entry of a feed, or of the history above a cut that has this name, without a gap below.
     #[must_use]
-    pub fn holds(&self, feed: &FeedId) -> bool {
-        self.heights.contains_key(feed)
+    pub fn height_under(&self, name: &FeedId) -> SeqNo {
+        let feed = self.heights.get(name).map(|(_, seq)| *seq);
+        feed.or_else(|| self.histories.as_ref()?.branch(name)).unwrap_or_default()
+    }
+
+    /// The same by a short name.
+    #[must_use]
+    pub fn height_under_short(&self, name: FeedShort) -> SeqNo {
+        let feed = self.named(name).map(|(_, seq)| seq).max();
+        feed.or_else(|| self.histories.as_ref()?.branch_named(name)).unwrap_or_default()
+    }
+
+    /// The histories on it, where somebody may sign two.
+    #[must_use]
+    pub const fn histories(&self) -> Option<&Histories> {
+        self.histories.as_ref()
     }
 
     /// The last entry of the feeds of a short name.

@@ -249,6 +249,12 @@ impl Scenario {
         Self::parse(text)
     }
 
+    /// Whether some feed may get two histories, or a part that does not count.
+    #[must_use]
+    pub fn may_fork(&self) -> bool {
+        self.fault.iter().any(Fault::forks)
+    }
+
     /// Reads a scenario from TOML.
     ///
     /// # Errors

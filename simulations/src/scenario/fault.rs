@@ -181,6 +181,12 @@ impl Fault {
             | Self::Hostile { .. } => None,
         }
     }
+
+    /// Whether some feed may get two histories by it, or a part that does not count.
+    #[must_use]
+    pub const fn forks(&self) -> bool {
+        matches!(self, Self::RestoredDisk { .. } | Self::Withdrawn { .. } | Self::Hostile { .. })
+    }
 }
 
 /// Which way nothing passes.
