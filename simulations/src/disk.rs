@@ -15,6 +15,7 @@ use swabmesh_protocol::restore::{self, Frame};
 use swabmesh_protocol::view::{Batch, MemoryTables, View, ViewError, Write};
 
 use crate::chance::Chance;
+use crate::scenario::Scenario;
 
 pub mod histories;
 
@@ -82,6 +83,8 @@ pub struct Disk {
     released: Arrival,
     /// Last entry of each feed that is on this disk without a gap below.
     heights: BTreeMap<FeedId, Height>,
+    /// Its power never goes: how to take a batch back is not kept.
+    is_steady: bool,
     /// Of each feed, where somebody may sign two.
     histories: Option<Histories>,
     /// Nearly no room: some frames find none.
@@ -89,10 +92,11 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// A disk whose feeds may have more than one history: it is known which of them lie on it.
+    /// An empty disk, with the books that the scenario's faults call for.
     #[must_use]
-    pub fn of_forked_world() -> Self {
-        Self { histories: Some(Histories::default()), ..Self::default() }
+    pub fn of(scenario: &Scenario) -> Self {
+        let histories = scenario.may_fork().then(Histories::default);
+        Self { histories, is_steady: !scenario.may_lose_power(), ..Self::default() }
     }
 
     /// Queues a frame. Returns whether a sync is to be started.
@@ -220,7 +224,7 @@ impl Disk {
             let value = self.tables.get(write.table, &write.key)?;
             Ok(Write { table: write.table, key: write.key.clone(), value })
         };
-        let undo = writes.iter().map(old).collect::<Result<Vec<_>, ViewError>>()?;
+        let undo = if self.is_steady { Vec::new() } else { writes.iter().map(old).collect::<Result<_, ViewError>>()? };
         self.undo.push_back((self.indexed, undo));
         self.tables.apply(writes);
         Ok(())
@@ -255,6 +259,7 @@ impl Disk {
             indexed: self.indexed,
             released: self.released,
             heights: self.heights.clone(),
+            is_steady: self.is_steady,
             histories: self.histories.clone(),
             ..Self::default()
         }

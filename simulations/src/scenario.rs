@@ -255,6 +255,12 @@ impl Scenario {
         self.fault.iter().any(Fault::forks)
     }
 
+    /// Whether some machine may go off.
+    #[must_use]
+    pub fn may_lose_power(&self) -> bool {
+        self.fault.iter().any(Fault::cuts_power)
+    }
+
     /// Reads a scenario from TOML.
     ///
     /// # Errors

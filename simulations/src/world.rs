@@ -88,11 +88,10 @@ impl World {
     /// [`crate::scenario::ScenarioError::Selector`] when a fault names nobody.
     pub fn new(scenario: Scenario, seed: u64, trace: Trace) -> Result<Self, crate::scenario::ScenarioError> {
         let city = City::found(&scenario, seed);
-        let disk = || if scenario.may_fork() { Disk::of_forked_world() } else { Disk::default() };
         let mut world = Self {
             at: At(0),
             events: 0,
-            nodes: city.ids().map(|id| Node::new(id, disk())).collect(),
+            nodes: city.ids().map(|id| Node::new(id, Disk::of(&scenario))).collect(),
             network: Network::new(scenario.network, seed),
             workload: Workload::new(&scenario, &city, seed),
             accepted: Accepted::default(),

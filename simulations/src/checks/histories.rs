@@ -56,6 +56,7 @@ mod tests {
     use super::*;
     use crate::chance::Chance;
     use crate::disk::Pending;
+    use crate::scenario::Scenario;
 
     fn chunk(after: (SeqNo, Hash), fact: &str) -> OpenedChunk {
         let key = SigningKey::from_bytes(&[3; 32]);
@@ -64,7 +65,8 @@ mod tests {
     }
 
     fn holding(chunks: &[&OpenedChunk]) -> Disk {
-        let mut disk = Disk::of_forked_world();
+        let hostile = "name = 'x'\n[[fault]]\nkind = 'hostile'\nnodes = 'site-1'\ndoes = ['fork']\nfrom_min = 1\nevery_s = 1";
+        let mut disk = Disk::of(&Scenario::parse(hostile).unwrap());
         for chunk in chunks {
             disk.persist(Pending { request: None, own: false, bytes: chunk.seal().into_bytes() });
             disk.start_sync();

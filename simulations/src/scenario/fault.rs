@@ -187,6 +187,12 @@ impl Fault {
     pub const fn forks(&self) -> bool {
         matches!(self, Self::RestoredDisk { .. } | Self::Withdrawn { .. } | Self::Hostile { .. })
     }
+
+    /// Whether machines go off by it.
+    #[must_use]
+    pub const fn cuts_power(&self) -> bool {
+        matches!(self, Self::RestoredDisk { .. } | Self::Down { .. } | Self::PowerCut { .. })
+    }
 }
 
 /// Which way nothing passes.
