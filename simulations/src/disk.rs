@@ -224,7 +224,8 @@ impl Disk {
             let value = self.tables.get(write.table, &write.key)?;
             Ok(Write { table: write.table, key: write.key.clone(), value })
         };
-        let undo = if self.is_steady { Vec::new() } else { writes.iter().map(old).collect::<Result<_, ViewError>>()? };
+        let undo =
+            if self.is_steady { Vec::new() } else { writes.iter().map(old).collect::<Result<_, ViewError>>()? };
         self.undo.push_back((self.indexed, undo));
         self.tables.apply(writes);
         Ok(())

@@ -200,6 +200,12 @@ impl Network {
         links
     }
 
+    /// How many connections a node has, with those that only the other end still believes in.
+    #[must_use]
+    pub fn connections(&self, node: NodeId) -> usize {
+        self.by_node.get(&node).map_or(0, BTreeSet::len)
+    }
+
     /// Connections with `peer` that `node` believes in.
     #[must_use]
     pub fn links_between(&self, node: NodeId, peer: NodeId) -> Vec<LinkId> {

@@ -199,7 +199,7 @@ impl World {
     }
 
     pub(crate) fn carry_out(&mut self, id: NodeId, outputs: Vec<Output>) -> Result<(), Broken> {
-        if let Some(what) = bounds::exceeded(&outputs) {
+        if let Some(what) = bounds::exceeded(&outputs, self.network.connections(id)) {
             self.violated(bounds::RULE, id, what);
         }
         for output in outputs {

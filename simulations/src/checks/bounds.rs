@@ -15,7 +15,8 @@ pub const GONE_RULE: &str = "what-is-held-is-not-gone";
 /// Its name in reports: a peer may let go of nothing because of what is not on disk.
 pub const ACK_RULE: &str = "acknowledged-is-durable";
 
-/// Outputs of one input. Source: every command that waits is refused at once, and every session is told something.
+/// Outputs of one input, besides one for each connection. Source: every command that waits is refused at once, and every
+/// session is told something.
 const OUTPUTS_MAX: usize = 4 * COMMANDS_MAX;
 /// Bytes under way on one connection one way: a window of chunks, the chunk that filled it, and as much of the rest.
 pub const UNDER_WAY_BYTES_MAX: usize = UNACKED_BYTES_MAX + CHUNK_BYTES_MAX + FRAME_BYTES_MAX;
@@ -55,10 +56,10 @@ pub fn acknowledged_too_early(bytes: &[u8], disk: &Disk) -> Option<String> {
     Some(format!("{:?} up to {} was acknowledged, the disk holds {}", early.feed, early.seq.0, height.0))
 }
 
-/// Outputs of one input that exceed a bound.
+/// Outputs of one input that exceed a bound, of a node with so many connections.
 #[must_use]
-pub fn exceeded(outputs: &[Output]) -> Option<String> {
-    if outputs.len() > OUTPUTS_MAX {
+pub fn exceeded(outputs: &[Output], connections: usize) -> Option<String> {
+    if outputs.len() > OUTPUTS_MAX + connections {
         return Some(format!("{} outputs of one input", outputs.len()));
     }
     outputs.iter().find_map(|output| {
@@ -82,8 +83,8 @@ mod tests {
     #[test]
     fn a_frame_one_byte_too_long_is_seen() {
         let frame = |len| [Output::Send { link: LinkId(1), bytes: vec![0; len] }];
-        assert_eq!(exceeded(&frame(FRAME_BYTES_MAX)), None);
-        assert!(exceeded(&frame(FRAME_BYTES_MAX + 1)).is_some());
+        assert_eq!(exceeded(&frame(FRAME_BYTES_MAX), 1), None);
+        assert!(exceeded(&frame(FRAME_BYTES_MAX + 1), 1).is_some());
     }
 
     #[test]

@@ -65,7 +65,8 @@ mod tests {
     }
 
     fn holding(chunks: &[&OpenedChunk]) -> Disk {
-        let hostile = "name = 'x'\n[[fault]]\nkind = 'hostile'\nnodes = 'site-1'\ndoes = ['fork']\nfrom_min = 1\nevery_s = 1";
+        let hostile =
+            "name = 'x'\n[[fault]]\nkind = 'hostile'\nnodes = 'site-1'\ndoes = ['fork']\nfrom_min = 1\nevery_s = 1";
         let mut disk = Disk::of(&Scenario::parse(hostile).unwrap());
         for chunk in chunks {
             disk.persist(Pending { request: None, own: false, bytes: chunk.seal().into_bytes() });
