@@ -163,6 +163,7 @@ pub fn router(shell: Shell, token: Token, beside: &[Figures]) -> Router {
         .route("/tubes", get(tubes::list).post(tubes::open))
         .route("/tubes/{barcode}", get(tubes::show))
         .route("/tubes/{barcode}/seal", post(tubes::seal))
+        .route("/tubes/{barcode}/reopen", post(tubes::reopen))
         .route("/tubes/{barcode}/move", post(tubes::relocate))
         .route("/tubes/{barcode}/receive", post(tubes::receive))
         .route("/registrations", get(registrations::list).post(registrations::register))

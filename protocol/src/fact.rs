@@ -155,6 +155,8 @@ facts! {
     21 Revoked [Authority];
     /// Which history of a forked feed counts.
     22 ForkDecided [Authority];
+    /// A sealed tube is filled again: a supervisor's decision.
+    23 Reopened [Site];
 }
 
 /// The kinds that belong to no document: who takes part, what is trusted and received, who has a code. A pattern, so
@@ -175,6 +177,26 @@ macro_rules! in_no_document {
     };
 }
 pub(crate) use in_no_document;
+
+/// The kinds that are in the document of a tube or a box. A pattern like [`in_no_document`].
+macro_rules! in_a_document {
+    () => {
+        $crate::fact::Fact::Opened(_)
+            | $crate::fact::Fact::Registered(_)
+            | $crate::fact::Fact::Voided(_)
+            | $crate::fact::Fact::Amended(_)
+            | $crate::fact::Fact::Moved(_)
+            | $crate::fact::Fact::Sealed(_)
+            | $crate::fact::Fact::Reopened(_)
+            | $crate::fact::Fact::Packed(_)
+            | $crate::fact::Fact::HandedOver(_)
+            | $crate::fact::Fact::Received(_)
+            | $crate::fact::Fact::Reported(_)
+            | $crate::fact::Fact::Corrected(_)
+            | $crate::fact::Fact::Reviewed(_)
+    };
+}
+pub(crate) use in_a_document;
 
 impl Fact {
     /// The bytes that go into an entry.
@@ -213,6 +235,7 @@ impl Fact {
             | Self::Voided(Voided { tube, .. })
             | Self::Amended(Amended { tube, .. })
             | Self::Sealed(Sealed { tube, .. })
+            | Self::Reopened(Reopened { tube, .. })
             | Self::Reported(Reported { tube, .. })
             | Self::Corrected(Corrected { tube, .. }) => vec![Subject::Tube(tube.clone())],
             Self::Moved(Moved { from, to, .. }) => vec![Subject::Tube(from.clone()), Subject::Tube(to.clone())],
@@ -237,6 +260,7 @@ impl Fact {
             | Self::Amended(Amended { seen, .. })
             | Self::Moved(Moved { seen, .. })
             | Self::Sealed(Sealed { seen, .. })
+            | Self::Reopened(Reopened { seen, .. })
             | Self::Packed(Packed { seen, .. })
             | Self::HandedOver(HandedOver { seen, .. })
             | Self::Received(Received { seen, .. })
@@ -257,6 +281,7 @@ impl Fact {
             | Self::Amended(Amended { operator, .. })
             | Self::Moved(Moved { operator, .. })
             | Self::Sealed(Sealed { operator, .. })
+            | Self::Reopened(Reopened { operator, .. })
             | Self::Packed(Packed { operator, .. })
             | Self::HandedOver(HandedOver { operator, .. })
             | Self::Received(Received { operator, .. })

@@ -310,6 +310,7 @@ impl Fold<'_, '_> {
             // These change documents or control only; a code in a lane that others read is nobody's code.
             Fact::Amended(_)
             | Fact::Moved(_)
+            | Fact::Reopened(_)
             | Fact::Packed(_)
             | Fact::HandedOver(_)
             | Fact::Received(_)

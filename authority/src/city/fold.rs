@@ -177,6 +177,7 @@ impl At<'_> {
                 })
                 .collect(),
             Fact::Sealed(f) => one(Said { tube: Some(&f.tube), value: f.count.to_string(), ..Said::default() }),
+            Fact::Reopened(f) => one(Said { tube: Some(&f.tube), reason: f.reason.as_str(), ..Said::default() }),
             Fact::Packed(f) => one(Said { tube: Some(&f.tube), transport: Some(&f.transport), ..Said::default() }),
             Fact::HandedOver(f) => {
                 one(Said { transport: Some(&f.transport), value: format!("{} {}", f.count, f.to), ..Said::default() })

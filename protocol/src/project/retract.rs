@@ -59,6 +59,7 @@ pub(super) fn retract<V: View>(
         }
         Fact::Amended(_)
         | Fact::Moved(_)
+        | Fact::Reopened(_)
         | Fact::Packed(_)
         | Fact::HandedOver(_)
         | Fact::Received(_)
