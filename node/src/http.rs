@@ -13,7 +13,7 @@ mod nodes;
 mod overview;
 pub mod problem;
 mod registrations;
-mod results;
+pub mod results;
 mod tubes;
 
 use std::sync::Arc;
@@ -174,7 +174,6 @@ pub fn router(shell: Shell, token: Token, beside: &[Figures]) -> Router {
         .route("/boxes/{barcode}/receive", post(boxes::receive))
         .route("/results", post(results::report))
         .route("/results/correct", post(results::correct))
-        .route("/results/lookup", post(results::lookup))
         .route("/reviews", post(results::review))
         .route("/codes", post(codes::issue))
         .route("/codes/revoke", post(codes::revoke))

@@ -157,6 +157,25 @@ facts! {
     22 ForkDecided [Authority];
 }
 
+/// The kinds that belong to no document: who takes part, what is trusted and received, who has a code. A pattern, so
+/// that a match over every kind stays one: a new kind of any other sort has to be thought of in each.
+macro_rules! in_no_document {
+    () => {
+        $crate::fact::Fact::Enrolled(_)
+            | $crate::fact::Fact::Withdrawn(_)
+            | $crate::fact::Fact::Trust(_)
+            | $crate::fact::Fact::Policy(_)
+            | $crate::fact::Fact::Status(_)
+            | $crate::fact::Fact::Receipt(_)
+            | $crate::fact::Fact::ForkProof(_)
+            | $crate::fact::Fact::ForkDecided(_)
+            | $crate::fact::Fact::SealKey(_)
+            | $crate::fact::Fact::Issued(_)
+            | $crate::fact::Fact::Revoked(_)
+    };
+}
+pub(crate) use in_no_document;
+
 impl Fact {
     /// The bytes that go into an entry.
     #[must_use]
@@ -204,17 +223,7 @@ impl Fact {
             Self::Received(Received { subject, .. }) | Self::Reviewed(Reviewed { subject, .. }) => {
                 vec![subject.clone()]
             }
-            Self::Enrolled(_)
-            | Self::Withdrawn(_)
-            | Self::Trust(_)
-            | Self::Policy(_)
-            | Self::Status(_)
-            | Self::Receipt(_)
-            | Self::ForkProof(_)
-            | Self::ForkDecided(_)
-            | Self::SealKey(_)
-            | Self::Issued(_)
-            | Self::Revoked(_) => Vec::new(),
+            in_no_document!() => Vec::new(),
         }
     }
 
@@ -234,17 +243,27 @@ impl Fact {
             | Self::Reported(Reported { seen, .. })
             | Self::Corrected(Corrected { seen, .. })
             | Self::Reviewed(Reviewed { seen, .. }) => seen.as_deref().unwrap_or(&[]),
-            Self::Enrolled(_)
-            | Self::Withdrawn(_)
-            | Self::Trust(_)
-            | Self::Policy(_)
-            | Self::Status(_)
-            | Self::Receipt(_)
-            | Self::ForkProof(_)
-            | Self::ForkDecided(_)
-            | Self::SealKey(_)
-            | Self::Issued(_)
-            | Self::Revoked(_) => &[],
+            in_no_document!() => &[],
+        }
+    }
+
+    /// Who said it, as their site or laboratory names them; nobody for what belongs to no document.
+    #[must_use]
+    pub const fn operator(&self) -> Option<&Operator> {
+        match self {
+            Self::Opened(Opened { operator, .. })
+            | Self::Registered(Registered { operator, .. })
+            | Self::Voided(Voided { operator, .. })
+            | Self::Amended(Amended { operator, .. })
+            | Self::Moved(Moved { operator, .. })
+            | Self::Sealed(Sealed { operator, .. })
+            | Self::Packed(Packed { operator, .. })
+            | Self::HandedOver(HandedOver { operator, .. })
+            | Self::Received(Received { operator, .. })
+            | Self::Reported(Reported { operator, .. })
+            | Self::Corrected(Corrected { operator, .. })
+            | Self::Reviewed(Reviewed { operator, .. }) => Some(operator),
+            in_no_document!() => None,
         }
     }
 }

@@ -24,7 +24,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::DocumentFact;
-use crate::fact::{Fact, Field, Reviewed, Subject};
+use crate::fact::{Fact, Field, Reviewed, Subject, in_no_document};
 use crate::id::{Barcode, EntryId, NodeKey};
 use crate::results::Reading;
 
@@ -205,17 +205,7 @@ pub(super) fn written(said: &DocumentFact, subject: &Subject, keys: &mut Vec<Key
         | Fact::Reported(_)
         | Fact::Corrected(_)
         | Fact::Reviewed(_)
-        | Fact::Enrolled(_)
-        | Fact::Withdrawn(_)
-        | Fact::Trust(_)
-        | Fact::Policy(_)
-        | Fact::Status(_)
-        | Fact::Receipt(_)
-        | Fact::ForkProof(_)
-        | Fact::ForkDecided(_)
-        | Fact::SealKey(_)
-        | Fact::Issued(_)
-        | Fact::Revoked(_) => {}
+        | in_no_document!() => {}
     }
 }
 
@@ -238,18 +228,7 @@ pub(super) fn value(fact: &Fact, key: &Key) -> String {
         Fact::Corrected(corrected) => Reading::corrected(corrected.outcome).to_string(),
         Fact::Reviewed(review) if key.is_register() => review.value.to_string(),
         Fact::Reviewed(review) => review.register.to_string(),
-        Fact::Moved(_)
-        | Fact::Enrolled(_)
-        | Fact::Withdrawn(_)
-        | Fact::Trust(_)
-        | Fact::Policy(_)
-        | Fact::Status(_)
-        | Fact::Receipt(_)
-        | Fact::ForkProof(_)
-        | Fact::ForkDecided(_)
-        | Fact::SealKey(_)
-        | Fact::Issued(_)
-        | Fact::Revoked(_) => String::new(),
+        Fact::Moved(_) | in_no_document!() => String::new(),
     }
 }
 
