@@ -1,6 +1,6 @@
 //! Append: this node's own feeds. Facts are chained, signed in groups, and count only once they are on disk.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ed25519_dalek::SigningKey;
 
@@ -21,21 +21,14 @@ struct Staged {
     fact: Fact,
 }
 
-/// A fact of ours that the tables do not show yet.
-#[derive(Debug)]
-struct Recent {
-    fact: DocumentFact,
-    arrival: Option<Arrival>,
-}
-
 #[derive(Debug)]
 struct OwnFeed {
     header: FeedHeader,
     id: FeedId,
     /// The last entry on disk.
     durable: (SeqNo, Hash),
-    /// Entries in the group being written.
-    writing: Vec<Option<RequestId>>,
+    /// Entries in the group being written: their stamps, and for whom.
+    writing: Vec<(Stamp, Option<RequestId>)>,
     waiting: VecDeque<Staged>,
 }
 
@@ -64,14 +57,28 @@ pub struct Append {
     /// Feeds of earlier epochs with a group still on its way to the disk.
     leaving: Vec<OwnFeed>,
     stamp: Stamp,
-    recent: Vec<Recent>,
+    /// Lanes with facts that wait and no group being written.
+    ready: BTreeSet<Lane>,
+    /// Facts of ours that the tables do not show yet; no two have one stamp.
+    recent: BTreeMap<Stamp, DocumentFact>,
+    /// Of those, the ones on disk, and where.
+    written: BTreeSet<(Arrival, Stamp)>,
 }
 
 impl Append {
     /// No entries yet; [`Append::resume`] tells what the store holds.
     #[must_use]
     pub const fn new(key: SigningKey, epoch: Epoch) -> Self {
-        Self { key, epoch, feeds: BTreeMap::new(), leaving: Vec::new(), stamp: Stamp(0), recent: Vec::new() }
+        Self {
+            key,
+            epoch,
+            feeds: BTreeMap::new(),
+            leaving: Vec::new(),
+            stamp: Stamp(0),
+            ready: BTreeSet::new(),
+            recent: BTreeMap::new(),
+            written: BTreeSet::new(),
+        }
     }
 
     /// This node's key.
@@ -106,12 +113,8 @@ impl Append {
     /// Goes on in a new epoch, with new feeds. Facts that wait get new places there, and new stamps' order stays.
     pub fn renew(&mut self, epoch: Epoch) {
         self.epoch = epoch;
+        self.ready.clear();
         for (lane, mut feed) in std::mem::take(&mut self.feeds) {
-            let first_waiting = feed.durable.0.0 + feed.writing.len() as u64 + 1;
-            let waiting = |recent: &Recent| {
-                recent.fact.id.feed == feed.id && recent.arrival.is_none() && recent.fact.id.seq.0 >= first_waiting
-            };
-            self.recent.retain(|recent| !waiting(recent));
             let staged = std::mem::take(&mut feed.waiting);
             if !feed.writing.is_empty() {
                 self.leaving.push(feed);
@@ -147,22 +150,24 @@ impl Append {
         });
         let ahead = feed.writing.len() + feed.waiting.len() + 1;
         let id = EntryId { feed: feed.id, seq: SeqNo(feed.durable.0.0 + ahead as u64) };
-        let document = DocumentFact { id, writer: header.writer, stamp, fact: fact.clone() };
-        self.recent.push(Recent { fact: document, arrival: None });
+        self.recent.insert(stamp, DocumentFact { id, writer: header.writer, stamp, fact: fact.clone() });
         feed.waiting.push_back(Staged { for_command, stamp, fact });
+        if feed.writing.is_empty() {
+            self.ready.insert(lane);
+        }
     }
 
-    /// Facts queued and not yet handed to the store.
+    /// Whether no fact is queued that was not handed to the store.
     #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.feeds.values().map(|feed| feed.waiting.len()).sum()
+    pub fn is_idle(&self) -> bool {
+        self.feeds.values().all(|feed| feed.waiting.is_empty())
     }
 
     /// The next group of a lane to be written: one at a time, so that while one is synced the next one gathers.
     pub fn next_group(&mut self) -> Option<OpenedChunk> {
-        let feed = self.feeds.values_mut().find(|feed| feed.writing.is_empty() && !feed.waiting.is_empty())?;
+        let feed = self.feeds.get_mut(&self.ready.pop_first()?)?;
         let group: Vec<Staged> = feed.waiting.drain(..feed.waiting.len().min(GROUP_ENTRIES_MAX)).collect();
-        feed.writing = group.iter().map(|staged| staged.for_command).collect();
+        feed.writing = group.iter().map(|staged| (staged.stamp, staged.for_command)).collect();
         let facts = group.iter().map(|staged| (staged.stamp, staged.fact.to_bytes()));
         Some(OpenedChunk::write(&self.key, feed.header, feed.durable, facts))
     }
@@ -170,22 +175,21 @@ impl Append {
     /// The group of a lane is on disk.
     pub fn persisted(&mut self, chunk: &OpenedChunk, arrival: Arrival) -> Finished {
         let id = chunk.header.id();
-        for recent in &mut self.recent {
-            let in_group = recent.fact.id.feed == id && recent.fact.id.seq <= chunk.checkpoint.seq;
-            if in_group && recent.arrival.is_none() {
-                recent.arrival = Some(arrival);
-            }
-        }
         let leaving = self.leaving.iter().position(|feed| feed.id == id).map(|place| self.leaving.swap_remove(place));
-        if let Some(feed) = leaving {
-            let ids = chunk.entries.iter().map(|entry| EntryId { feed: feed.id, seq: entry.seq });
-            return Finished { entries: ids.zip(feed.writing).collect() };
-        }
-        let Some(feed) = self.feeds.get_mut(&chunk.header.lane) else { return Finished { entries: Vec::new() } };
-        feed.durable = (chunk.checkpoint.seq, chunk.checkpoint.head);
-        let commands = std::mem::take(&mut feed.writing);
-        let ids = chunk.entries.iter().map(|entry| EntryId { feed: feed.id, seq: entry.seq });
-        Finished { entries: ids.zip(commands).collect() }
+        let writing = if let Some(feed) = leaving {
+            feed.writing
+        } else if let Some(feed) = self.feeds.get_mut(&chunk.header.lane) {
+            feed.durable = (chunk.checkpoint.seq, chunk.checkpoint.head);
+            if !feed.waiting.is_empty() {
+                self.ready.insert(chunk.header.lane);
+            }
+            std::mem::take(&mut feed.writing)
+        } else {
+            return Finished { entries: Vec::new() };
+        };
+        self.written.extend(writing.iter().map(|(stamp, _)| (arrival, *stamp)));
+        let ids = chunk.entries.iter().map(|entry| EntryId { feed: id, seq: entry.seq });
+        Finished { entries: ids.zip(writing.into_iter().map(|(_, command)| command)).collect() }
     }
 
     /// The group of a lane is not on disk, and nothing behind it will be: their numbers are free again.
@@ -194,23 +198,30 @@ impl Append {
         let id = header.id();
         let mut leaving = self.leaving.extract_if(.., |feed| feed.id == id).next();
         let Some(feed) = leaving.as_mut().or_else(|| self.feeds.get_mut(&header.lane)) else { return failed };
-        let gone = self.recent.extract_if(.., |recent| recent.fact.id.feed == id && recent.arrival.is_none());
-        failed.facts = gone.map(|recent| recent.fact.fact).collect();
-        let writing = std::mem::take(&mut feed.writing);
-        let waiting = std::mem::take(&mut feed.waiting).into_iter().map(|staged| staged.for_command);
-        failed.commands = writing.into_iter().chain(waiting).flatten().collect();
+        let waiting = std::mem::take(&mut feed.waiting).into_iter().map(|staged| (staged.stamp, staged.for_command));
+        for (stamp, command) in std::mem::take(&mut feed.writing).into_iter().chain(waiting) {
+            failed.facts.extend(self.recent.remove(&stamp).map(|recent| recent.fact));
+            failed.commands.extend(command);
+        }
+        if leaving.is_none() {
+            self.ready.remove(&header.lane);
+        }
         failed
     }
 
     /// The tables show everything up to here.
     pub fn indexed(&mut self, through: Arrival) {
-        self.recent.retain(|recent| recent.arrival.is_none_or(|arrival| arrival > through));
+        while let Some((_, stamp)) = self.written.first().copied().filter(|(arrival, _)| *arrival <= through) {
+            self.written.pop_first();
+            self.recent.remove(&stamp);
+        }
     }
 
     /// Facts of ours that tables reflecting `through` do not show, oldest first.
     pub fn recent(&self, through: Arrival) -> impl Iterator<Item = &DocumentFact> {
-        let unseen = move |recent: &&Recent| recent.arrival.is_none_or(|arrival| arrival > through);
-        self.recent.iter().filter(unseen).map(|recent| &recent.fact)
+        let shown = self.written.range(..=(through, Stamp(u64::MAX))).map(|(_, stamp)| *stamp);
+        let shown: BTreeSet<Stamp> = shown.collect();
+        self.recent.iter().filter(move |(stamp, _)| !shown.contains(*stamp)).map(|(_, fact)| fact)
     }
 }
 

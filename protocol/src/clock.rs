@@ -1,5 +1,7 @@
 //! How far this node's clock can be believed (rule N6). A wrong clock is shown and flagged; it refuses nobody.
 
+use std::collections::BTreeSet;
+
 use crate::time::{MS_PER_S, Wall};
 
 /// Difference to the peers above which the clock is doubtful. Milliseconds. Source: the skew codes allow, 300 s.
@@ -14,13 +16,65 @@ pub struct Clock {
     pub not_before_s: u64,
 }
 
-impl Clock {
-    /// Judges from the offsets of connected peers, in rising order.
-    #[must_use]
-    pub fn of(offsets_ms: &[i64], not_before_s: u64) -> Self {
-        Self { offset_ms: offsets_ms.get(offsets_ms.len() / 2).copied().unwrap_or(0), not_before_s }
+/// How far the clocks of connected peers are ahead of ours, each under the name of its connection.
+///
+/// The lower half and the upper half are kept apart, so that the median costs nothing however many they are.
+#[derive(Debug, Clone)]
+pub struct Offsets<K> {
+    low: BTreeSet<(i64, K)>,
+    high: BTreeSet<(i64, K)>,
+}
+
+impl<K> Default for Offsets<K> {
+    fn default() -> Self {
+        Self { low: BTreeSet::new(), high: BTreeSet::new() }
+    }
+}
+
+impl<K: Ord> Offsets<K> {
+    /// A peer's clock is so many milliseconds ahead.
+    pub fn add(&mut self, ms: i64, peer: K) {
+        let peer = (ms, peer);
+        let of = if self.high.first().is_some_and(|middle| peer < *middle) { &mut self.low } else { &mut self.high };
+        of.insert(peer);
+        self.balance();
     }
 
+    /// That peer is gone.
+    pub fn remove(&mut self, ms: i64, peer: K) {
+        let peer = (ms, peer);
+        if !self.low.remove(&peer) {
+            self.high.remove(&peer);
+        }
+        self.balance();
+    }
+
+    /// The upper half holds as many as the lower one, or one more.
+    fn balance(&mut self) {
+        while self.low.len() > self.high.len() {
+            let last = self.low.pop_last();
+            self.high.extend(last);
+        }
+        while self.high.len() > self.low.len() + 1 {
+            let first = self.high.pop_first();
+            self.low.extend(first);
+        }
+    }
+
+    /// The median, of an even number the higher of the two in the middle; zero without peers.
+    #[must_use]
+    pub fn median_ms(&self) -> i64 {
+        self.high.first().map_or(0, |(ms, _)| *ms)
+    }
+
+    /// Whether there are no peers.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.high.is_empty()
+    }
+}
+
+impl Clock {
     /// The agreed time: our clock, put right by the median of the peers.
     #[must_use]
     pub const fn agreed(&self, wall: Wall) -> Wall {
@@ -36,18 +90,43 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn one_liar_among_three_moves_nothing() {
-        let clock = Clock::of(&[-20, 15, 90_000_000], 0);
+        let mut offsets = Offsets::default();
+        [-20, 15, 90_000_000].into_iter().zip(0..).for_each(|(ms, peer)| offsets.add(ms, peer));
+        let clock = Clock { offset_ms: offsets.median_ms(), not_before_s: 0 };
         assert_eq!(clock.agreed(Wall(1_000)), Wall(1_015));
         assert!(!clock.is_doubtful(Wall(1_000)));
     }
 
+    proptest! {
+        #[test]
+        fn the_median_is_that_of_the_sorted_offsets_whoever_comes_and_goes(
+            changes in prop::collection::vec((-5_i64..5, 0_u8..6, any::<bool>()), 0..60),
+        ) {
+            let (mut offsets, mut model) = (Offsets::default(), BTreeSet::new());
+            for (ms, peer, comes) in changes {
+                if comes && !model.iter().any(|(_, known)| *known == peer) {
+                    offsets.add(ms, peer);
+                    model.insert((ms, peer));
+                } else if !comes && model.remove(&(ms, peer)) {
+                    offsets.remove(ms, peer);
+                }
+                let sorted: Vec<i64> = model.iter().map(|(ms, _)| *ms).collect();
+                prop_assert_eq!(offsets.median_ms(), sorted.get(sorted.len() / 2).copied().unwrap_or(0));
+                prop_assert_eq!(offsets.is_empty(), sorted.is_empty());
+            }
+        }
+    }
+
     #[test]
     fn a_clock_before_the_newest_signed_thing_is_doubtful() {
-        let clock = Clock::of(&[], 1_649_433_600);
+        let offset_ms = Offsets::<u8>::default().median_ms();
+        let clock = Clock { offset_ms, not_before_s: 1_649_433_600 };
         assert!(clock.is_doubtful(Wall::from_seconds(1_649_430_000)));
         assert!(!clock.is_doubtful(Wall::from_seconds(1_649_433_500)));
     }

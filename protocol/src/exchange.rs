@@ -9,22 +9,29 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::clock::Offsets;
+use crate::exchange::claims::Claims;
+use crate::exchange::due::Due;
 use crate::exchange::frame::{Frame, Held, Hello, ToldHead, Want, decode_heads};
 use crate::exchange::opening::{ahead_of, marked};
 use crate::exchange::packed::decode_packed;
 use crate::exchange::session::{Agreed, Open, SET_ASIDE_MAX, Session};
+use crate::exchange::timing::Listeners;
 use crate::frontier::{BUCKET_BYTES, BUCKETS, Frontier, Lanes};
-use crate::id::{Epoch, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
+use crate::id::{Epoch, FeedId, FeedShort, NodeKey, SeqNo};
 use crate::io::{Arrival, CloseReason, LinkId};
 use crate::limits::HELLO_HEADS_MAX;
 use crate::time::{Mono, Now, Wall};
 
+mod claims;
+pub mod due;
 pub mod frame;
 pub mod opening;
 pub mod packed;
 pub mod pull;
 pub mod serve;
 pub mod session;
+mod timing;
 
 /// Shortest time between two announcements. Milliseconds. Source: guess; one round trip of a LAN many times over.
 pub const ANNOUNCE_MS_MIN: u64 = 20;
@@ -68,7 +75,13 @@ pub trait Tips {
 pub struct Exchange {
     own: Own,
     sessions: BTreeMap<LinkId, Session>,
-    claims: BTreeMap<FeedShort, LinkId>,
+    claims: Claims,
+    /// When each session compares roots.
+    compares: Due,
+    /// When each peer's silence is too long.
+    stalls: Due,
+    listeners: Listeners,
+    offsets: Offsets<LinkId>,
     cursors: BTreeMap<NodeKey, (Epoch, u64)>,
     announced: Arrival,
     announced_at: Mono,
@@ -89,7 +102,11 @@ impl Exchange {
         Self {
             own,
             sessions: BTreeMap::new(),
-            claims: BTreeMap::new(),
+            claims: Claims::default(),
+            compares: Due::default(),
+            stalls: Due::default(),
+            listeners: Listeners::default(),
+            offsets: Offsets::default(),
             cursors,
             announced: newest,
             announced_at: Mono::default(),
@@ -165,16 +182,12 @@ impl Exchange {
 
     /// A connection is gone: what it was asked for may be asked of others.
     pub fn disconnected(&mut self, now: Now, link: LinkId) {
-        self.sessions.remove(&link);
-        self.release(now, |claimant| claimant == link);
-    }
-
-    fn release(&mut self, now: Now, which: impl Fn(LinkId) -> bool) {
-        let before = self.claims.len();
-        self.claims.retain(|_, link| !which(*link));
-        if self.claims.len() < before {
-            let links: Vec<LinkId> = self.sessions.keys().copied().collect();
-            links.into_iter().for_each(|link| self.ask(now, link));
+        self.compares.set(link, None);
+        self.stalls.set(link, None);
+        if let Some(open) = self.sessions.remove(&link).and_then(|session| session.open) {
+            self.listeners.remove(link, &open.lanes);
+            self.offsets.remove(open.clock_offset_ms, link);
+            self.release(now, link, open.pull.feeds().collect());
         }
     }
 
@@ -186,6 +199,25 @@ impl Exchange {
 
     /// Any frame but hellos and chunks. Returns what the peer holds durably, of `Ack`s and heads, for counting copies.
     pub fn frame(&mut self, now: Now, link: LinkId, frame: Frame, frontier: &Frontier, tips: &impl Tips) -> Vec<Held> {
+        let listened = self.open_mut(link).is_some_and(|open| open.live);
+        let held = self.understand(now, link, frame, frontier, tips);
+        if let Some(open) = self.sessions.get(&link).and_then(|session| session.open.as_ref())
+            && open.live
+            && !listened
+        {
+            self.listeners.add(link, &open.lanes);
+        }
+        held
+    }
+
+    fn understand(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        frame: Frame,
+        frontier: &Frontier,
+        tips: &impl Tips,
+    ) -> Vec<Held> {
         let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else {
             self.out.push(Out::Close(link, CloseReason::BadFrame));
             return Vec::new();
@@ -243,7 +275,7 @@ impl Exchange {
                 open.note_missing(now.wall);
                 self.gone(now, link, feed);
             }
-            Frame::RetryAfter { ms } => open.compare_at = Some(now.mono.after_ms(u64::from(ms))),
+            Frame::RetryAfter { ms } => self.compares.set(link, Some(now.mono.after_ms(u64::from(ms)))),
             Frame::Bye => {}
             Frame::Hello(_) | Frame::Chunk(_) => self.out.push(Out::Close(link, CloseReason::BadFrame)),
         }
@@ -272,56 +304,9 @@ impl Exchange {
         }
         open.in_sync = None;
         open.through = Some(through);
-        open.compare_at = Some(next);
         open.shown = (open.version > 1).then_some(show);
+        self.compares.set(link, Some(next));
         self.out.push(Out::Send(link, Frame::Show { buckets: show.to_vec().into() }));
-    }
-
-    fn heads(
-        &mut self,
-        now: Now,
-        link: LinkId,
-        through: Option<u64>,
-        heads: Result<Vec<ToldHead>, frame::BadFrame>,
-        tips: &impl Tips,
-    ) -> Vec<Held> {
-        let Ok(heads) = heads else {
-            self.out.push(Out::Close(link, CloseReason::BadFrame));
-            return Vec::new();
-        };
-        let Some(open) = self.open_mut(link) else { return Vec::new() };
-        open.through = through.or(open.through);
-        for told in &heads {
-            if open.pull.told(*told, tips.tip(told.feed)).is_err() {
-                self.out.push(Out::Close(link, CloseReason::Flood));
-                return Vec::new();
-            }
-        }
-        self.ask(now, link);
-        self.settle(now, link);
-        heads.iter().map(|told| Held { feed: told.feed, seq: told.seq }).collect()
-    }
-
-    /// Asks for what is wanted and not asked of anybody yet.
-    fn ask(&mut self, now: Now, link: LinkId) {
-        let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else { return };
-        open.note_missing(now.wall);
-        let claims = &mut self.claims;
-        let wants = open.pull.ask(now.mono, |feed| *claims.entry(feed).or_insert(link) == link);
-        if !wants.is_empty() {
-            self.out.push(Out::Send(link, Frame::Want(wants)));
-        }
-    }
-
-    /// If nothing more is wanted of the peer: its order was seen, and after some calm the roots are compared.
-    fn settle(&mut self, now: Now, link: LinkId) {
-        let Some(session) = self.sessions.get_mut(&link) else { return };
-        let Some(open) = session.open.as_mut().filter(|open| open.pull.is_empty()) else { return };
-        open.note_missing(now.wall);
-        if let Some(through) = open.through.take() {
-            self.cursors.insert(session.peer, (open.epoch, through));
-            open.compare_when_calm(now.mono);
-        }
     }
 
     fn wanted(&mut self, now: Now, link: LinkId, wants: &[Want], frontier: &Frontier) {
@@ -349,18 +334,6 @@ impl Exchange {
         }
     }
 
-    fn gone(&mut self, now: Now, link: LinkId, feed: FeedShort) {
-        if let Some(open) = self.open_mut(link) {
-            open.pull.forget(feed);
-        }
-        if self.claims.get(&feed) == Some(&link) {
-            self.claims.remove(&feed);
-            let links: Vec<LinkId> = self.sessions.keys().copied().filter(|other| *other != link).collect();
-            links.into_iter().for_each(|link| self.ask(now, link));
-        }
-        self.settle(now, link);
-    }
-
     /// The range to be read from the store for a peer next.
     pub fn next_load(&mut self, link: LinkId) -> Option<serve::Range> {
         self.open_mut(link)?.serve.next_load()
@@ -385,30 +358,6 @@ impl Exchange {
         }
     }
 
-    /// A chunk that a peer sent was verified.
-    pub fn arrived(&mut self, now: Now, link: LinkId, feed: FeedShort, last: SeqNo) {
-        if let Some(open) = self.open_mut(link) {
-            open.pull.arrived(now.mono, feed, last);
-        }
-    }
-
-    /// A chunk that a peer sent did not become part of the log, or not yet: the peer is told, and its feed is not
-    /// asked of it again for now.
-    pub fn refused(&mut self, now: Now, link: LinkId, range: Want) {
-        if self.is_open(link) {
-            self.out.push(Out::Send(link, Frame::Gone(range)));
-            self.gone(now, link, range.feed);
-        }
-    }
-
-    /// Asks a peer for a feed from its beginning: its history is not ours, and the question is since when.
-    pub fn reread(&mut self, now: Mono, link: LinkId, feed: FeedShort, to: SeqNo) {
-        if let Some(open) = self.open_mut(link) {
-            let want = open.pull.reread(now, feed, to);
-            self.out.push(Out::Send(link, Frame::Want(vec![want])));
-        }
-    }
-
     /// The store's lifetime is another one from now on: peers' memories of our arrival order are void.
     pub const fn renew(&mut self, epoch: Epoch) {
         self.own.epoch = epoch;
@@ -419,127 +368,16 @@ impl Exchange {
         self.own.certificate = certificate;
     }
 
-    /// A feed is durable here up to `seq`; `from` sent it and is told so.
-    pub fn durable(&mut self, now: Now, from: Option<LinkId>, feed: FeedShort, lane: Lane, seq: SeqNo) {
-        if let Some(link) = from.filter(|link| self.is_open(*link)) {
-            self.acknowledge(link, feed, seq);
-            self.sent_by.insert(feed, link);
-        } else {
-            self.sent_by.remove(&feed);
-        }
-        let met = |session: &mut Session| {
-            session.open.as_mut().is_some_and(|open| open.lanes.contains(lane) && open.pull.durable(feed, seq))
-        };
-        let emptied: Vec<LinkId> =
-            self.sessions.iter_mut().filter_map(|(link, session)| met(session).then_some(*link)).collect();
-        if self.claims.get(&feed).is_some_and(|link| self.satisfied(*link, feed)) {
-            let claimant = self.claims.remove(&feed);
-            let wants = |session: &Session| session.open.as_ref().is_some_and(|open| open.pull.wants(feed));
-            let links = self.sessions.iter().filter(|(link, session)| Some(**link) == claimant || wants(session));
-            let links: Vec<LinkId> = links.map(|(link, _)| *link).collect();
-            links.into_iter().for_each(|link| self.ask(now, link));
-        }
-        emptied.into_iter().for_each(|link| self.settle(now, link));
-    }
-
-    /// Tells a peer that sent a feed that it is durable here up to `seq`.
-    pub fn acknowledge(&mut self, link: LinkId, feed: FeedShort, seq: SeqNo) {
-        if self.is_open(link) {
-            self.out.push(Out::Send(link, Frame::Ack(vec![Held { feed, seq }])));
-        }
-    }
-
-    fn satisfied(&self, link: LinkId, feed: FeedShort) -> bool {
-        let open = self.sessions.get(&link).and_then(|session| session.open.as_ref());
-        open.is_none_or(|open| !open.pull.wants(feed))
-    }
-
-    /// Tells every live session what is new since the last announcement.
-    pub fn announce(&mut self, now: Now, frontier: &Frontier) {
-        let sent_by = std::mem::take(&mut self.sent_by);
-        let news = frontier.changed_after(self.announced, &Lanes::All).map(|(feed, head)| {
-            let sender = sent_by.get(&feed.short()).copied();
-            (head.header.lane, sender, ToldHead::of(feed, head))
-        });
-        let news: Vec<(Lane, Option<LinkId>, ToldHead)> = news.collect();
-        let through = Some(frontier.newest().0);
-        self.announced = frontier.newest();
-        self.announced_at = now.mono;
-        for (link, session) in &self.sessions {
-            let Some(open) = session.open.as_ref().filter(|open| open.live) else { continue };
-            let news = news.iter().filter(|(lane, sender, _)| open.lanes.contains(*lane) && *sender != Some(*link));
-            let heads: Vec<ToldHead> = news.map(|(_, _, head)| *head).collect();
-            if !heads.is_empty() {
-                self.out.push(Out::Send(*link, open.tell(through, heads)));
-            }
-        }
-    }
-
-    /// When something new should be announced, if anything is.
+    /// The clocks of connected peers against ours: the median of the milliseconds they are ahead.
     #[must_use]
-    pub fn announce_at(&self, frontier: &Frontier) -> Option<Mono> {
-        (frontier.newest() > self.announced).then(|| self.announced_at.after_ms(ANNOUNCE_MS_MIN))
+    pub fn clock_offset_ms(&self) -> i64 {
+        self.offsets.median_ms()
     }
 
-    /// The earliest moment a session compares roots.
+    /// Whether no peer showed a valid certificate.
     #[must_use]
-    pub fn compare_at(&self) -> Option<Mono> {
-        self.sessions.values().filter_map(|session| session.open.as_ref()?.compare_at).min()
-    }
-
-    /// Compares roots where it is time.
-    pub fn compare(&mut self, now: Now, frontier: &Frontier) {
-        let mut roots: Vec<(Lanes, Hash)> = Vec::new();
-        for (link, session) in &mut self.sessions {
-            let Some(open) = session.open.as_mut().filter(|open| open.compare_at.is_some_and(|at| at <= now.mono))
-            else {
-                continue;
-            };
-            open.compare_at = Some(now.mono.after_ms(COMPARE_MS_MAX));
-            let root = match roots.iter().find(|(lanes, _)| *lanes == open.lanes) {
-                Some((_, root)) => *root,
-                None => {
-                    let root = frontier.root(&open.lanes);
-                    roots.push((open.lanes.clone(), root));
-                    root
-                }
-            };
-            let compare =
-                if open.version == 1 { Frame::Compare { root } } else { open.sync(root, frontier.newest(), None) };
-            self.out.push(Out::Send(*link, compare));
-        }
-    }
-
-    /// The earliest moment a peer's silence is too long.
-    #[must_use]
-    pub fn stalls_at(&self) -> Option<Mono> {
-        self.sessions.values().filter_map(|session| session.open.as_ref()?.pull.stalls_at()).min()
-    }
-
-    /// Closes the sessions that were silent for too long.
-    pub fn close_stalled(&mut self, now: Now) {
-        let stalled = |session: &Session| {
-            session.open.as_ref().and_then(|open| open.pull.stalls_at()).is_some_and(|at| at <= now.mono)
-        };
-        let links: Vec<LinkId> =
-            self.sessions.iter().filter(|(_, session)| stalled(session)).map(|(link, _)| *link).collect();
-        for link in links {
-            self.out.push(Out::Close(link, CloseReason::Stalled));
-            self.disconnected(now, link);
-        }
-    }
-
-    /// The clocks of connected peers against ours: milliseconds they are ahead, rising.
-    #[must_use]
-    pub fn clock_offsets_ms(&self) -> Vec<i64> {
-        let mut offsets: Vec<i64> = self
-            .sessions
-            .values()
-            .filter_map(|session| session.open.as_ref())
-            .map(|open| open.clock_offset_ms)
-            .collect();
-        offsets.sort_unstable();
-        offsets
+    pub fn is_alone(&self) -> bool {
+        self.offsets.is_empty()
     }
 
     /// Since when a peer and we hold the same, if roots were equal and nothing is wanted since.

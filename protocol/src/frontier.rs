@@ -1,6 +1,7 @@
 //! What a node holds durably: the head of every feed, findable by name, by lane and by order of arrival.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use sha2::{Digest, Sha256};
 
@@ -32,7 +33,7 @@ pub struct Head {
 }
 
 /// Which lanes are meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lanes {
     /// All that travel.
     All,
@@ -61,12 +62,21 @@ impl Lanes {
     }
 }
 
-/// The heads of all feeds held.
+/// The heads of all feeds held. What is asked of it costs what the answer holds, not what is held.
 #[derive(Debug, Clone, Default)]
 pub struct Frontier {
     heads: BTreeMap<FeedId, Head>,
     by_arrival: BTreeSet<(Arrival, FeedId)>,
-    entries: BTreeMap<Lane, u64>,
+    by_writer: BTreeSet<(NodeKey, Arrival, FeedId)>,
+    lanes: BTreeMap<Lane, OfLane>,
+}
+
+/// What is held of one lane.
+#[derive(Debug, Clone, Default)]
+struct OfLane {
+    feeds: BTreeSet<FeedId>,
+    by_arrival: BTreeSet<(Arrival, FeedId)>,
+    entries: u64,
 }
 
 impl Frontier {
@@ -78,18 +88,25 @@ impl Frontier {
     /// Sets the head of a feed or of a branch, under its name.
     pub fn set_as(&mut self, id: FeedId, head: Head) {
         self.remove(&id);
-        let entries = self.entries.entry(head.header.lane).or_default();
-        *entries = entries.saturating_add(head.seq.0);
-        self.heads.insert(id, head);
+        let lane = self.lanes.entry(head.header.lane).or_default();
+        lane.entries = lane.entries.saturating_add(head.seq.0);
+        lane.feeds.insert(id);
+        lane.by_arrival.insert((head.arrival, id));
         self.by_arrival.insert((head.arrival, id));
+        self.by_writer.insert((head.header.writer, head.arrival, id));
+        self.heads.insert(id, head);
     }
 
     /// Takes a name out.
     pub fn remove(&mut self, id: &FeedId) {
         if let Some(head) = self.heads.remove(id) {
             self.by_arrival.remove(&(head.arrival, *id));
-            let entries = self.entries.entry(head.header.lane).or_default();
-            *entries = entries.saturating_sub(head.seq.0);
+            self.by_writer.remove(&(head.header.writer, head.arrival, *id));
+            if let Some(lane) = self.lanes.get_mut(&head.header.lane) {
+                lane.entries = lane.entries.saturating_sub(head.seq.0);
+                lane.feeds.remove(id);
+                lane.by_arrival.remove(&(head.arrival, *id));
+            }
         }
     }
 
@@ -128,8 +145,8 @@ impl Frontier {
     #[must_use]
     pub fn entries_in(&self, lanes: &Lanes) -> u64 {
         match lanes {
-            Lanes::All => self.entries.iter().filter(|(lane, _)| **lane != Lane::PRIVATE).map(|(_, count)| count).sum(),
-            Lanes::Of(lanes) => lanes.iter().filter_map(|lane| self.entries.get(lane)).sum(),
+            Lanes::All => self.lanes.iter().filter(|(id, _)| **id != Lane::PRIVATE).map(|(_, lane)| lane.entries).sum(),
+            Lanes::Of(lanes) => lanes.iter().filter_map(|lane| self.lanes.get(lane)).map(|lane| lane.entries).sum(),
         }
     }
 
@@ -139,11 +156,15 @@ impl Frontier {
         self.by_arrival.last().map_or_else(Arrival::default, |(arrival, _)| *arrival)
     }
 
+    /// The heads of a node's feeds, branches among them, in order of arrival.
+    pub fn feeds_of(&self, writer: &NodeKey) -> impl DoubleEndedIterator<Item = (&FeedId, &Head)> {
+        let (first, last) = ((*writer, Arrival(0), FeedId([0; 16])), (*writer, Arrival(u64::MAX), FeedId([0xff; 16])));
+        self.by_writer.range(first..=last).filter_map(|(_, _, id)| self.heads.get_key_value(id))
+    }
+
     /// The heads of a node's feeds that changed last, the newest first.
-    pub fn newest_of<'a>(&'a self, writer: &'a NodeKey, limit: usize) -> impl Iterator<Item = (&'a FeedId, &'a Head)> {
-        let newest = self.by_arrival.iter().rev().filter_map(|(_, id)| self.heads.get_key_value(id));
-        let travels = |head: &Head| head.header.writer == *writer && head.header.lane != Lane::PRIVATE;
-        newest.filter(move |(_, head)| travels(head)).take(limit)
+    pub fn newest_of(&self, writer: &NodeKey, limit: usize) -> impl Iterator<Item = (&FeedId, &Head)> {
+        self.feeds_of(writer).rev().filter(|(_, head)| head.header.lane != Lane::PRIVATE).take(limit)
     }
 
     /// The heads of feeds that changed after an arrival, in order of arrival: costs what changed, not what is held.
@@ -152,8 +173,16 @@ impl Frontier {
         after: Arrival,
         lanes: &'a Lanes,
     ) -> impl Iterator<Item = (&'a FeedId, &'a Head)> {
-        let changed =
-            self.by_arrival.range((std::ops::Bound::Excluded((after, FeedId([0xff; 16]))), std::ops::Bound::Unbounded));
+        let since = (Bound::Excluded((after, FeedId([0xff; 16]))), Bound::Unbounded);
+        let changed = match lanes {
+            Lanes::All => Either::All(self.by_arrival.range(since)),
+            Lanes::Of(lanes) => {
+                let of_lanes = lanes.iter().filter_map(|lane| self.lanes.get(lane));
+                let mut changed: Vec<_> = of_lanes.flat_map(|lane| lane.by_arrival.range(since)).collect();
+                changed.sort_unstable();
+                Either::Of(changed.into_iter())
+            }
+        };
         changed.filter_map(|(_, id)| self.heads.get_key_value(id)).filter(|(_, head)| lanes.contains(head.header.lane))
     }
 
@@ -162,17 +191,17 @@ impl Frontier {
     #[must_use]
     pub fn buckets(&self, lanes: &Lanes) -> [[u8; BUCKET_BYTES]; BUCKETS] {
         let mut buckets = [[0; BUCKET_BYTES]; BUCKETS];
-        for (number, bucket) in buckets.iter_mut().enumerate() {
+        let mut heads = self.between(FeedId([0; 16]), FeedId([0xff; 16]), lanes).peekable();
+        while let Some((first, _)) = heads.peek() {
+            let number = bucket_of(first);
             let mut hash = Sha256::new();
-            let mut any = false;
-            for (id, head) in self.bucket(number, lanes) {
+            while let Some((id, head)) = heads.next_if(|(id, _)| bucket_of(id) == number) {
                 hash.update(id.0);
                 hash.update(head.seq.0.to_be_bytes());
                 hash.update(head.hash.0);
-                any = true;
             }
-            if any {
-                let digest: [u8; 32] = hash.finalize().into();
+            let digest: [u8; 32] = hash.finalize().into();
+            if let Some(bucket) = buckets.get_mut(number) {
                 bucket.copy_from_slice(&digest[..BUCKET_BYTES]);
             }
         }
@@ -185,7 +214,26 @@ impl Frontier {
         let (mut from, mut to) = ([0; 16], [0xff; 16]);
         from[0] = first;
         to[0] = first | 1;
-        self.heads.range(FeedId(from)..=FeedId(to)).filter(|(_, head)| lanes.contains(head.header.lane))
+        self.between(FeedId(from), FeedId(to), lanes)
+    }
+
+    /// The heads of the feeds of these lanes whose ids lie between two, in order.
+    fn between<'a>(
+        &'a self,
+        from: FeedId,
+        to: FeedId,
+        lanes: &'a Lanes,
+    ) -> impl Iterator<Item = (&'a FeedId, &'a Head)> {
+        let heads = match lanes {
+            Lanes::All => Either::All(self.heads.range(from..=to)),
+            Lanes::Of(lanes) => {
+                let of_lanes = lanes.iter().filter_map(|lane| self.lanes.get(lane));
+                let mut feeds: Vec<&FeedId> = of_lanes.flat_map(|lane| lane.feeds.range(from..=to)).collect();
+                feeds.sort_unstable();
+                Either::Of(feeds.into_iter().filter_map(|id| self.heads.get_key_value(id)))
+            }
+        };
+        heads.filter(|(_, head)| lanes.contains(head.header.lane))
     }
 
     /// One hash over all feeds in these lanes. Equal roots: equal logs.
@@ -195,6 +243,28 @@ impl Frontier {
         hash.update(b"swabmesh frontier 1");
         self.buckets(lanes).iter().for_each(|bucket| hash.update(bucket));
         Hash(hash.finalize().into())
+    }
+}
+
+/// The bucket a feed is in: the first seven bits of its id.
+const fn bucket_of(id: &FeedId) -> usize {
+    (id.0[0] >> 1) as usize
+}
+
+/// What is walked over all lanes, or over some.
+enum Either<A, O> {
+    All(A),
+    Of(O),
+}
+
+impl<T, A: Iterator<Item = T>, O: Iterator<Item = T>> Iterator for Either<A, O> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        match self {
+            Self::All(all) => all.next(),
+            Self::Of(of) => of.next(),
+        }
     }
 }
 
@@ -237,6 +307,37 @@ mod tests {
         assert_eq!(changed, [8, 9]);
         assert_eq!(frontier.changed_after(Arrival(6), &Lanes::All).count(), 3);
         assert_eq!(frontier.newest(), Arrival(10));
+    }
+
+    #[test]
+    fn lanes_asked_for_by_name_give_what_all_lanes_give_when_those_are_all() {
+        let mut frontier = Frontier::default();
+        (1..200).for_each(|n| frontier.set(head(n, u16::from(n % 5), u64::from(n), 500 - u64::from(n))));
+        (1..200).step_by(3).for_each(|n| frontier.set(head(n, u16::from(n % 5), u64::from(n) + 1, 500 + u64::from(n))));
+        frontier.remove(&head(9, 4, 0, 0).header.id());
+        let named = Lanes::Of((0..5).map(Lane).collect());
+        assert_eq!(frontier.buckets(&named), frontier.buckets(&Lanes::All));
+        assert_eq!(frontier.entries_in(&named), frontier.entries_in(&Lanes::All));
+        for number in 0..BUCKETS {
+            let ids = |lanes| frontier.bucket(number, lanes).map(|(id, _)| *id).collect::<Vec<_>>();
+            assert_eq!(ids(&named), ids(&Lanes::All));
+        }
+        for after in [0, 400, 600, 900] {
+            let ids = |lanes| frontier.changed_after(Arrival(after), lanes).map(|(id, _)| *id).collect::<Vec<_>>();
+            assert_eq!(ids(&named), ids(&Lanes::All));
+        }
+    }
+
+    #[test]
+    fn a_nodes_newest_feeds_are_told_and_never_its_private_one() {
+        let mut frontier = Frontier::default();
+        (1..9).for_each(|n| frontier.set(head(7, n, 1, u64::from(n))));
+        frontier.set(Head { header: FeedHeader { lane: Lane::PRIVATE, ..head(7, 0, 0, 0).header }, ..head(7, 0, 1, 50) });
+        (1..9).for_each(|n| frontier.set(head(8, n, 1, 20 + u64::from(n))));
+        frontier.set(head(7, 2, 2, 40));
+        let newest: Vec<u16> = frontier.newest_of(&NodeKey([7; 32]), 3).map(|(_, head)| head.header.lane.0).collect();
+        assert_eq!(newest, [2, 8, 7]);
+        assert_eq!(frontier.feeds_of(&NodeKey([7; 32])).count(), 9);
     }
 
     #[test]

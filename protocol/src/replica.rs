@@ -191,6 +191,8 @@ pub struct Replica {
     requests: u64,
     writing: BTreeMap<RequestId, durable::Writing>,
     loading: BTreeMap<RequestId, Question>,
+    /// Of those, the questions of commands, and what the tables reflected when each was asked.
+    deciding: BTreeMap<RequestId, Arrival>,
     commands: BTreeMap<RequestId, commands::Pending>,
     acknowledging: acknowledge::Acknowledging,
     waiting_for_index: Vec<LinkId>,
@@ -255,6 +257,7 @@ impl Replica {
             requests: 0,
             writing: BTreeMap::new(),
             loading: BTreeMap::new(),
+            deciding: BTreeMap::new(),
             commands: BTreeMap::new(),
             acknowledging: acknowledge::Acknowledging::default(),
             waiting_for_index: Vec::new(),
@@ -479,13 +482,15 @@ impl Replica {
 
     /// Lets go of own facts that the tables show, unless an answer on its way may be older than that.
     fn forget_indexed(&mut self) {
-        let command = |question: &Question| matches!(question.purpose, Purpose::Command(_));
-        let oldest = self.loading.values().find(|question| command(question)).map(|question| question.indexed);
+        let oldest = self.deciding.first_key_value().map(|(_, indexed)| *indexed);
         self.append.indexed(oldest.unwrap_or(self.indexed));
     }
 
     fn ask(&mut self, purpose: Purpose, query: Query) {
         let request = self.request();
+        if let Purpose::Command(_) = purpose {
+            self.deciding.insert(request, self.indexed);
+        }
         self.loading.insert(request, Question { purpose, indexed: self.indexed });
         self.outputs.push_back(Output::Load { request, query });
     }
@@ -511,6 +516,7 @@ impl Replica {
                 self.split(now, feed, if let Answer::Cut(at_cut) = answer { at_cut } else { None });
             }
             Purpose::Command(waiting) => {
+                self.deciding.remove(&request);
                 self.decide(now, *waiting, answer);
                 self.forget_indexed();
             }
@@ -554,7 +560,7 @@ impl Replica {
     }
 
     fn clock(&self) -> Clock {
-        Clock::of(&self.exchange.clock_offsets_ms(), self.control.not_before_s)
+        Clock { offset_ms: self.exchange.clock_offset_ms(), not_before_s: self.control.not_before_s }
     }
 
     /// The standing of a writer, for the step `project`.

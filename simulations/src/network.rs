@@ -115,7 +115,8 @@ pub struct Traffic {
 pub struct Network {
     profiles: Links,
     connections: BTreeMap<LinkId, Connection>,
-    by_node: BTreeMap<NodeId, BTreeSet<LinkId>>,
+    /// The connections of each node, by the node at the other end.
+    by_node: BTreeMap<NodeId, BTreeSet<(NodeId, LinkId)>>,
     next_link: u64,
     /// Cuts from one node to another: how many, and the number of the first.
     cuts: BTreeMap<(NodeId, NodeId), (u32, u64)>,
@@ -193,8 +194,18 @@ impl Network {
     /// Connections that `node` believes in.
     #[must_use]
     pub fn links_of(&self, node: NodeId) -> Vec<LinkId> {
-        let links = self.by_node.get(&node).into_iter().flatten();
-        links.copied().filter(|link| self.peer(*link, node).is_some()).collect()
+        let links = self.by_node.get(&node).into_iter().flatten().map(|(_, link)| *link);
+        let mut links: Vec<LinkId> = links.filter(|link| self.peer(*link, node).is_some()).collect();
+        links.sort_unstable();
+        links
+    }
+
+    /// Connections with `peer` that `node` believes in.
+    #[must_use]
+    pub fn links_between(&self, node: NodeId, peer: NodeId) -> Vec<LinkId> {
+        let all = (peer, LinkId(0))..=(peer, LinkId(u64::MAX));
+        let links = self.by_node.get(&node).into_iter().flat_map(|links| links.range(all.clone()));
+        links.map(|(_, link)| *link).filter(|link| self.peer(*link, node).is_some()).collect()
     }
 
     /// A node sends a frame. Returns what arrives and when: nothing if the sender's end is down.
@@ -281,7 +292,7 @@ impl Network {
         if entry.0 > 1 {
             return Vec::new();
         }
-        let between = self.links_of(to).into_iter().filter(|link| self.peer(*link, to) == Some(from));
+        let between = self.links_between(to, from).into_iter();
         let silent = |link: LinkId| {
             let dead_after_ms = self.connections.get(&link)?.profile.dead_after_ms;
             Some((at.after_ms(dead_after_ms), Later::Silent(link, to, number)))
@@ -298,8 +309,7 @@ impl Network {
         }
         self.cuts.remove(&(from, to));
         let mut later = Vec::new();
-        for link in self.links_of(to).into_iter().filter(|link| self.peer(*link, to) == Some(from)).collect::<Vec<_>>()
-        {
+        for link in self.links_between(to, from) {
             let repeated_ms = self.chance.between(1, REPEAT_MS_MAX);
             let Some(connection) = self.connections.get_mut(&link) else { continue };
             let end = connection.end(from);
@@ -326,9 +336,7 @@ impl Network {
 
     /// Connections between two nodes stand still.
     pub fn clog(&mut self, at: At, one: NodeId, other: NodeId, for_ms: u64) {
-        for link in
-            self.links_of(one).into_iter().filter(|link| self.peer(*link, one) == Some(other)).collect::<Vec<_>>()
-        {
+        for link in self.links_between(one, other) {
             if let Some(connection) = self.connections.get_mut(&link) {
                 connection.ways.iter_mut().for_each(|way| way.busy_until = way.busy_until.max(at.after_ms(for_ms)));
             }
@@ -355,9 +363,9 @@ impl Network {
             self.traffic.broken_links += 1;
             if connection.up == [false; 2] {
                 self.connections.remove(&link);
-                [node, peer].iter().for_each(|end| {
-                    self.by_node.entry(*end).or_default().remove(&link);
-                });
+                for (end, other) in [(node, peer), (peer, node)] {
+                    self.by_node.entry(end).or_default().remove(&(other, link));
+                }
                 return Vec::new();
             }
         }
@@ -367,7 +375,7 @@ impl Network {
 
     /// A node tries to reach another that runs or does not.
     pub fn dial(&mut self, at: At, city: &City, from: NodeId, to: NodeId, runs: bool) -> Vec<(At, Later)> {
-        if self.links_of(from).into_iter().any(|link| self.peer(link, from) == Some(to)) {
+        if !self.links_between(from, to).is_empty() {
             return Vec::new();
         }
         let profile = self.profile(city, from, to);
@@ -382,9 +390,9 @@ impl Network {
         let way = || OneWay { busy_until: answered, arrives_last: answered, ..OneWay::default() };
         let connection = Connection { dialler: from, answerer: to, up: [true; 2], ways: [way(), way()], profile };
         self.connections.insert(link, connection);
-        [from, to].iter().for_each(|end| {
-            self.by_node.entry(*end).or_default().insert(link);
-        });
+        for (end, other) in [(from, to), (to, from)] {
+            self.by_node.entry(end).or_default().insert((other, link));
+        }
         // Whichever side's connection came second goes, unless its dialler has the lower place.
         vec![(answered, Later::Connected(link, from)), (answered, Later::Connected(link, to))]
     }
@@ -393,7 +401,7 @@ impl Network {
     #[must_use]
     pub fn other(&self, link: LinkId, node: NodeId) -> Option<LinkId> {
         let peer = self.peer(link, node)?;
-        self.links_of(node).into_iter().find(|other| *other != link && self.peer(*other, node) == Some(peer))
+        self.links_between(node, peer).into_iter().find(|other| *other != link)
     }
 
     /// When a node dials another again: with full jitter, longer each time.

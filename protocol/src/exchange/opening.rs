@@ -46,8 +46,9 @@ impl Exchange {
             self.out.push(Out::Send(link, open.sync(frontier.root(&open.lanes), frontier.newest(), cursor)));
         } else {
             open.patience_ms = OPENING_MS_MAX;
-            open.compare_at = Some(now.mono.after_ms(OPENING_MS_MAX));
+            self.compares.set(link, Some(now.mono.after_ms(OPENING_MS_MAX)));
         }
+        self.offsets.add(clock_offset_ms, link);
         session.open = Some(open);
     }
 
@@ -69,7 +70,7 @@ impl Exchange {
             self.agreed(now, link, through, frontier);
             return;
         }
-        open.compare_at = Some(next);
+        self.compares.set(link, Some(next));
         let cursor = self.cursors.get(&session.peer).filter(|(epoch, _)| *epoch == open.epoch).map(|(_, seen)| *seen);
         match after {
             Some(after) => {
@@ -77,7 +78,7 @@ impl Exchange {
                 let heads = told_after(frontier, Arrival(after), &open.lanes);
                 self.out.push(Out::Send(link, Frame::Told { through: Some(newest.0), after: back, heads }));
                 // Perhaps nothing changed on either side and yet the roots differ: then buckets tell.
-                open.compare_when_calm(now.mono);
+                self.compare_when_calm(now.mono, link);
                 if cursor.is_none() {
                     self.out.push(Out::Send(link, Frame::Compare { root: ours }));
                 }
@@ -115,7 +116,7 @@ impl Exchange {
         open.in_sync = Some(now.wall);
         open.behind_since = None;
         open.calm_ms = COMPARE_CALM_MS;
-        open.compare_at = Some(next);
+        self.compares.set(link, Some(next));
         let entries = frontier.entries_in(&open.lanes);
         let agreed = Agreed { at: now.wall, newest: frontier.newest(), entries, lanes: open.lanes.clone() };
         self.agreements.insert(session.peer, agreed);

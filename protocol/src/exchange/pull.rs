@@ -1,6 +1,6 @@
 //! What is wanted from one peer, and how far it has come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exchange::frame::{ToldHead, Want};
 use crate::id::{FeedShort, SeqNo};
@@ -22,6 +22,10 @@ struct Wanted {
 #[derive(Debug, Clone, Default)]
 pub struct Pull {
     wanted: BTreeMap<FeedShort, Wanted>,
+    /// Of those, the ones to be asked for: not asked of this peer, nor known to be asked of another.
+    open: BTreeSet<FeedShort>,
+    /// Of those, how many this peer was asked for.
+    asked: usize,
     progress: Mono,
 }
 
@@ -45,37 +49,47 @@ impl Pull {
             }
             let from = if other_history { held } else { held.next() };
             let wanted = self.wanted.entry(told.feed).or_insert(Wanted { from, to: told.seq, asked: false });
-            wanted.asked &= wanted.to >= told.seq;
+            if wanted.to < told.seq || !wanted.asked {
+                self.asked -= usize::from(std::mem::take(&mut wanted.asked));
+                self.open.insert(told.feed);
+            }
             wanted.to = wanted.to.max(told.seq);
         }
         Ok(())
     }
 
-    /// The next ranges to ask for, leaving out feeds for which `claim` says that another peer is already asked.
+    /// The next ranges to ask for, leaving out feeds for which `claim` says that another peer is already asked; those
+    /// are looked at again after [`Pull::reopen`].
     pub fn ask(&mut self, now: Mono, mut claim: impl FnMut(FeedShort) -> bool) -> Vec<Want> {
-        let asked = self.wanted.values().filter(|wanted| wanted.asked).count();
-        if asked == 0 {
+        if self.asked == 0 {
             self.progress = now;
         }
-        let mut room = FRAME_WANTS_MAX.saturating_sub(asked);
         let mut wants = Vec::new();
-        for (feed, wanted) in self.wanted.iter_mut().filter(|(_, wanted)| !wanted.asked) {
-            if room == 0 {
-                break;
-            }
-            if claim(*feed) {
+        while self.asked < FRAME_WANTS_MAX {
+            let Some(feed) = self.open.pop_first() else { break };
+            let Some(wanted) = self.wanted.get_mut(&feed).filter(|wanted| !wanted.asked) else { continue };
+            if claim(feed) {
                 wanted.asked = true;
-                room -= 1;
-                wants.push(Want { feed: *feed, from: wanted.from, to: wanted.to });
+                self.asked += 1;
+                wants.push(Want { feed, from: wanted.from, to: wanted.to });
             }
         }
         wants
     }
 
+    /// A feed is not asked of another peer any more.
+    pub fn reopen(&mut self, feed: FeedShort) {
+        if self.wanted.get(&feed).is_some_and(|wanted| !wanted.asked) {
+            self.open.insert(feed);
+        }
+    }
+
     /// Asks for a feed from its beginning up to `to`, whatever is held of it.
     pub fn reread(&mut self, now: Mono, feed: FeedShort, to: SeqNo) -> Want {
         let from = SeqNo(1);
+        self.forget(feed);
         self.wanted.insert(feed, Wanted { from, to, asked: true });
+        self.asked += 1;
         self.progress = now;
         Want { feed, from, to }
     }
@@ -92,12 +106,24 @@ impl Pull {
     pub fn durable(&mut self, feed: FeedShort, seq: SeqNo) -> bool {
         let Some(wanted) = self.wanted.get_mut(&feed) else { return false };
         wanted.from = wanted.from.max(seq.next());
-        wanted.to <= seq && self.wanted.remove(&feed).is_some() && self.wanted.is_empty()
+        if wanted.to > seq {
+            return false;
+        }
+        self.forget(feed);
+        self.wanted.is_empty()
     }
 
     /// The peer cannot send a feed, or what it sends of it does not hold.
     pub fn forget(&mut self, feed: FeedShort) {
-        self.wanted.remove(&feed);
+        self.open.remove(&feed);
+        if let Some(wanted) = self.wanted.remove(&feed) {
+            self.asked -= usize::from(wanted.asked);
+        }
+    }
+
+    /// The feeds wanted.
+    pub fn feeds(&self) -> impl Iterator<Item = FeedShort> {
+        self.wanted.keys().copied()
     }
 
     /// Whether a feed is wanted.
@@ -122,7 +148,7 @@ impl Pull {
     /// When the peer must have answered, if anything was asked of it.
     #[must_use]
     pub fn stalls_at(&self) -> Option<Mono> {
-        self.wanted.values().any(|wanted| wanted.asked).then(|| self.progress.after_ms(STALL_MS_MAX))
+        (self.asked > 0).then(|| self.progress.after_ms(STALL_MS_MAX))
     }
 }
 

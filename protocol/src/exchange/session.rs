@@ -76,8 +76,6 @@ pub struct Open {
     pub behind_since: Option<Wall>,
     /// Feeds of the peer's that are kept apart here: forked, or of a withdrawn writer. At most [`SET_ASIDE_MAX`].
     pub set_aside: BTreeSet<FeedShort>,
-    /// When to compare roots next.
-    pub compare_at: Option<Mono>,
     /// What this side waits longer than the other before it compares, so that one comparison serves both. Milliseconds.
     pub patience_ms: u64,
     /// Calm to wait for before the next comparison that is not a periodic one. Milliseconds.
@@ -103,7 +101,6 @@ impl Open {
             in_sync: None,
             behind_since: None,
             set_aside: BTreeSet::new(),
-            compare_at: None,
             patience_ms: 0,
             calm_ms: COMPARE_CALM_MS,
         }
@@ -128,16 +125,18 @@ impl Open {
         }
     }
 
-    /// Nothing more is wanted: compares roots after some calm, unless they were equal already or will be compared sooner.
+    /// When to compare roots after some calm, as nothing more is wanted; `None` when they were equal already or will be
+    /// compared sooner, as `scheduled`.
     ///
     /// The calm doubles each time: roots of two nodes that both keep writing are equal for moments only, and a feed
     /// that one of them refuses keeps them apart for good.
-    pub fn compare_when_calm(&mut self, now: Mono) {
+    pub fn compare_after_calm(&mut self, now: Mono, scheduled: Option<Mono>) -> Option<Mono> {
         let at = now.after_ms(self.calm_ms + self.patience_ms);
-        if self.in_sync.is_none() && self.compare_at.is_none_or(|sooner| at < sooner) {
-            self.compare_at = Some(at);
-            self.calm_ms = (self.calm_ms * 2).min(COMPARE_MS_MAX);
+        if self.in_sync.is_some() || scheduled.is_some_and(|sooner| at >= sooner) {
+            return None;
         }
+        self.calm_ms = (self.calm_ms * 2).min(COMPARE_MS_MAX);
+        Some(at)
     }
 }
 
@@ -167,24 +166,19 @@ mod tests {
     #[test]
     fn comparisons_after_calm_become_rarer_until_roots_are_equal() {
         let mut open = open();
-        let mut waits = Vec::new();
-        for _ in 0..9 {
-            open.compare_at = None;
-            open.compare_when_calm(Mono(5));
-            waits.extend(open.compare_at.map(|at| at.since_ms(Mono(5)) / 1_000));
-        }
+        let waits: Vec<u64> = (0..9)
+            .filter_map(|_| open.compare_after_calm(Mono(5), None))
+            .map(|at| at.since_ms(Mono(5)) / 1_000)
+            .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
         open.in_sync = Some(Wall(1));
-        open.compare_at = None;
-        open.compare_when_calm(Mono(5));
-        assert_eq!(open.compare_at, None, "the periodic comparison is enough");
+        assert_eq!(open.compare_after_calm(Mono(5), None), None, "the periodic comparison is enough");
     }
 
     #[test]
     fn a_comparison_that_comes_sooner_is_not_put_off() {
         let mut open = open();
-        open.compare_at = Some(Mono(100));
-        open.compare_when_calm(Mono(50));
-        assert_eq!(open.compare_at, Some(Mono(100)));
+        assert_eq!(open.compare_after_calm(Mono(50), Some(Mono(100))), None);
+        assert_eq!(open.compare_after_calm(Mono(50), Some(Mono(5_000))), Some(Mono(1_050)));
     }
 }

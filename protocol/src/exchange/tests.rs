@@ -4,7 +4,7 @@ use super::*;
 use crate::certificate::Certificate;
 use crate::fact::Role;
 use crate::frontier::Head;
-use crate::id::FeedHeader;
+use crate::id::{FeedHeader, Hash, Lane};
 use crate::text::Text;
 use crate::time::Stamp;
 

@@ -46,7 +46,7 @@ impl Replica {
         match verdict.registration.filter(|_| neighbour) {
             None => self.answer(request, Reply::Verdict(verdict)),
             // Nobody is there to hold it.
-            Some(_) if self.sessions() == 0 => self.answer(request, only_here(verdict)),
+            Some(_) if self.exchange.is_alone() => self.answer(request, only_here(verdict)),
             Some(registration) => {
                 let until = now.mono.after_ms(wait_ms);
                 self.acknowledging.0.push_back(Awaited { request, registration, until, verdict });

@@ -221,8 +221,9 @@ impl Replica {
             self.reply(request, Err(Refusal::NoSuchNode));
             return;
         }
-        let of_node = self.tips.durable.heads().filter(|(_, head)| head.header.writer == node);
-        let marks = of_node.map(|(feed, head)| Mark { feed: *feed, seq: head.seq }).collect();
+        let of_node = self.tips.durable.feeds_of(&node);
+        let mut marks: Vec<Mark> = of_node.map(|(feed, head)| Mark { feed: *feed, seq: head.seq }).collect();
+        marks.sort_unstable_by_key(|mark| mark.feed);
         let fact = fact::Withdrawn { node, marks, reason }.into();
         self.stage_as(now, request, Role::Authority, vec![(Lane::CITY, fact)]);
     }

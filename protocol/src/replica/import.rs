@@ -61,7 +61,7 @@ impl Replica {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let receipts_owed = self.receipting.as_ref().is_some_and(|receipting| receipting.due().is_some());
-        !receipts_owed && self.append.waiting() == 0 && self.writing.is_empty() && self.is_indexed()
+        !receipts_owed && self.append.is_idle() && self.writing.is_empty() && self.is_indexed()
     }
 
     /// Up to where another node is known to hold each of our own feeds durably.

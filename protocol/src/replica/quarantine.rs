@@ -130,7 +130,7 @@ impl Replica {
         {
             self.cut(proof.header(), proof.from, Some(proof.stem), true);
         } else if let Fact::Withdrawn(Withdrawn { node, .. }) = fact {
-            let of_node = self.tips.durable.heads().filter(|(_, head)| head.header.writer == *node);
+            let of_node = self.tips.durable.feeds_of(node);
             let headers: Vec<FeedHeader> = of_node.map(|(_, head)| head.header).collect();
             headers.iter().for_each(|header| self.cut_withdrawn(header));
         }

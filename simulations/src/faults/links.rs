@@ -44,8 +44,7 @@ impl World {
     }
 
     pub(super) fn reset(&mut self, fault: usize, one: NodeId, other: NodeId, again: Again) -> Result<(), Broken> {
-        let between = self.network.links_of(one);
-        let between: Vec<_> = between.into_iter().filter(|link| self.network.peer(*link, one) == Some(other)).collect();
+        let between = self.network.links_between(one, other);
         self.at_work(fault, &Self::far_ends(one, other), self.at.after_ms(1));
         self.history.episodes.broke(fault, between.len() as u64);
         for link in between {

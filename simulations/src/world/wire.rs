@@ -112,11 +112,9 @@ impl World {
     }
 
     pub(super) fn withdraw(&mut self, id: NodeId, peer: NodeKey) -> Result<(), Broken> {
-        let gone: BTreeSet<NodeId> =
+        let gone: Vec<NodeId> =
             self.city.ids().filter(|id| self.city.citizen(*id).is_some_and(|citizen| citizen.node == peer)).collect();
-        let links = self.network.links_of(id).into_iter();
-        let links: Vec<LinkId> =
-            links.filter(|link| self.network.peer(*link, id).is_some_and(|peer| gone.contains(&peer))).collect();
+        let links: BTreeSet<LinkId> = gone.iter().flat_map(|peer| self.network.links_between(id, *peer)).collect();
         links.into_iter().try_for_each(|link| self.drop_link(id, link))
     }
 }
