@@ -16,7 +16,7 @@ use ed25519_dalek::SigningKey;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-use crate::entry::{self, BadSignature, Checkpoint, Entry};
+use crate::entry::{self, BadSignature, Checkpoint, Entry, Strict, Verifier};
 use crate::id::{Epoch, FeedHeader, Hash, Lane, NodeKey, SeqNo};
 use crate::limits::{CHUNK_BYTES_MAX, CHUNK_ENTRIES_MAX, CHUNK_PLAIN_BYTES_MAX, FACT_BYTES_MAX};
 use crate::time::Stamp;
@@ -179,8 +179,16 @@ impl SealedChunk {
     /// # Errors
     /// [`ChunkError::Packing`], [`ChunkError::Shape`] or [`ChunkError::Signature`].
     pub fn open(&self) -> Result<OpenedChunk, ChunkError> {
+        self.open_with(&Strict)
+    }
+
+    /// [`SealedChunk::open`], the signature checked by `verifier`.
+    ///
+    /// # Errors
+    /// As of [`SealedChunk::open`].
+    pub fn open_with(&self, verifier: &dyn Verifier) -> Result<OpenedChunk, ChunkError> {
         let chunk = self.read()?;
-        chunk.checkpoint.verify(&self.header)?;
+        verifier.check(&chunk.checkpoint, &self.header)?;
         Ok(chunk)
     }
 

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chunk::{OpenedChunk, SealedChunk};
+use crate::entry::Verifier;
 use crate::fact::Role;
 use crate::fork::branch;
 use crate::id::{FeedHeader, FeedId, Hash, SeqNo};
@@ -98,17 +99,34 @@ impl Cuts {
     }
 }
 
-type Tip = Option<(SeqNo, Hash)>;
+/// A number and the hash of its entry, if anything is held.
+pub type Tip = Option<(SeqNo, Hash)>;
 
-/// Judges a chunk of a cut feed; `tip_of` tells the last entry verified under a name.
+/// What a chunk is judged by: the last entry verified under a name, and the check of signatures.
+#[derive(Clone, Copy)]
+pub struct Known<'k> {
+    /// The last entry verified under a name.
+    pub tip_of: &'k dyn Fn(&FeedId) -> Tip,
+    /// The check of signatures.
+    pub verifier: &'k dyn Verifier,
+}
+
+impl std::fmt::Debug for Known<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Known").field("verifier", &self.verifier).finish_non_exhaustive()
+    }
+}
+
+/// Judges a chunk of a cut feed.
 ///
 /// # Errors
 /// [`MergeRefusal`], as of [`examine`]; a history that shares less than the cut says is a fork of its own and is refused.
-pub fn place(sealed: &SealedChunk, cut: &Cut, tip_of: &dyn Fn(&FeedId) -> Tip) -> Result<Placed, MergeRefusal> {
+pub fn place(sealed: &SealedChunk, cut: &Cut, known: Known<'_>) -> Result<Placed, MergeRefusal> {
+    let Known { tip_of, verifier } = known;
     let feed = cut.header.id();
     let enrolled = Standing::Enrolled(Role::Site);
     if sealed.last() < cut.from {
-        let chunk = examine(sealed, enrolled, tip_of(&feed))?;
+        let chunk = examine(sealed, enrolled, tip_of(&feed), verifier)?;
         let tip = (chunk.checkpoint.seq, chunk.checkpoint.head);
         return if tip.0 == cut.stands() && cut.stem.is_some_and(|stem| stem != tip.1) {
             Err(MergeRefusal::Fork { at: tip.0 })
@@ -117,13 +135,13 @@ pub fn place(sealed: &SealedChunk, cut: &Cut, tip_of: &dyn Fn(&FeedId) -> Tip) -
         };
     }
     if sealed.first() > cut.from {
-        return above(sealed, cut, tip_of);
+        return above(sealed, cut, known);
     }
     let (seq, hash) = tip_of(&feed).unwrap_or((SeqNo(0), Hash::ZERO));
     if sealed.first() > seq.next() {
         return Err(MergeRefusal::Gap { expected: seq.next(), first: sealed.first() });
     }
-    let chunk = sealed.open()?;
+    let chunk = sealed.open_with(verifier)?;
     let hash_at = |at: SeqNo| {
         let entry = chunk.entries.iter().find(|entry| entry.seq == at).map(|entry| entry.hash);
         entry.or_else(|| (chunk.first() == at.next()).then_some(chunk.previous))
@@ -149,10 +167,10 @@ pub fn place(sealed: &SealedChunk, cut: &Cut, tip_of: &dyn Fn(&FeedId) -> Tip) -
 }
 
 /// A chunk that begins above the cut continues one of the histories that are here.
-fn above(sealed: &SealedChunk, cut: &Cut, tip_of: &dyn Fn(&FeedId) -> Tip) -> Result<Placed, MergeRefusal> {
+fn above(sealed: &SealedChunk, cut: &Cut, known: Known<'_>) -> Result<Placed, MergeRefusal> {
     let mut refusal = MergeRefusal::Gap { expected: cut.from, first: sealed.first() };
     for id in &cut.branches {
-        match examine(sealed, Standing::Enrolled(Role::Site), tip_of(id)) {
+        match examine(sealed, Standing::Enrolled(Role::Site), (known.tip_of)(id), known.verifier) {
             Ok(chunk) => {
                 bounded(sealed, cut)?;
                 return Ok(Placed { chunk, stem: None, branch: Some(*id) });

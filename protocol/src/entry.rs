@@ -80,6 +80,28 @@ impl Checkpoint {
     }
 }
 
+/// Checks the signatures that close chunks.
+///
+/// The core's own check is [`Strict`]. Whoever runs many nodes in one process may give each a verifier that remembers
+/// what another has checked; it must say of every checkpoint what [`Strict`] says.
+pub trait Verifier: std::fmt::Debug + Send {
+    /// Checks the signature of a checkpoint of a feed.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    fn check(&self, checkpoint: &Checkpoint, header: &FeedHeader) -> Result<(), BadSignature>;
+}
+
+/// Checks every signature each time.
+#[derive(Debug, Clone, Copy)]
+pub struct Strict;
+
+impl Verifier for Strict {
+    fn check(&self, checkpoint: &Checkpoint, header: &FeedHeader) -> Result<(), BadSignature> {
+        checkpoint.verify(header)
+    }
+}
+
 /// The public half of a node's key.
 #[must_use]
 pub fn node_key(key: &SigningKey) -> NodeKey {

@@ -210,14 +210,7 @@ impl Exchange {
         held
     }
 
-    fn understand(
-        &mut self,
-        now: Now,
-        link: LinkId,
-        frame: Frame,
-        frontier: &Frontier,
-        tips: &impl Tips,
-    ) -> Vec<Held> {
+    fn understand(&mut self, now: Now, link: LinkId, frame: Frame, frontier: &Frontier, tips: &impl Tips) -> Vec<Held> {
         let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else {
             self.out.push(Out::Close(link, CloseReason::BadFrame));
             return Vec::new();

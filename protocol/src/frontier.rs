@@ -332,7 +332,8 @@ mod tests {
     fn a_nodes_newest_feeds_are_told_and_never_its_private_one() {
         let mut frontier = Frontier::default();
         (1..9).for_each(|n| frontier.set(head(7, n, 1, u64::from(n))));
-        frontier.set(Head { header: FeedHeader { lane: Lane::PRIVATE, ..head(7, 0, 0, 0).header }, ..head(7, 0, 1, 50) });
+        frontier
+            .set(Head { header: FeedHeader { lane: Lane::PRIVATE, ..head(7, 0, 0, 0).header }, ..head(7, 0, 1, 50) });
         (1..9).for_each(|n| frontier.set(head(8, n, 1, 20 + u64::from(n))));
         frontier.set(head(7, 2, 2, 40));
         let newest: Vec<u16> = frontier.newest_of(&NodeKey([7; 32]), 3).map(|(_, head)| head.header.lane.0).collect();

@@ -1,6 +1,7 @@
 //! Merge: whether a chunk from outside may become part of the log. With `scan`, the trust boundary.
 
 use crate::chunk::{ChunkError, OpenedChunk, SealedChunk};
+use crate::entry::Verifier;
 use crate::id::{Hash, SeqNo};
 use crate::roster::Standing;
 
@@ -49,6 +50,7 @@ pub fn examine(
     sealed: &SealedChunk,
     standing: Standing,
     tip: Option<(SeqNo, Hash)>,
+    verifier: &dyn Verifier,
 ) -> Result<OpenedChunk, MergeRefusal> {
     match standing {
         Standing::Unknown => return Err(MergeRefusal::UnknownWriter),
@@ -59,7 +61,7 @@ pub fn examine(
     if sealed.first() > seq.next() {
         return Err(MergeRefusal::Gap { expected: seq.next(), first: sealed.first() });
     }
-    let chunk = sealed.open()?;
+    let chunk = sealed.open_with(verifier)?;
     // What the chunk says of the entry we hold last: its own entry of that number, or the link before its first.
     let claimed = match chunk.entries.iter().find(|entry| entry.seq == seq) {
         Some(entry) => Some(entry.hash),
@@ -77,7 +79,7 @@ mod tests {
     use ed25519_dalek::SigningKey;
 
     use super::*;
-    use crate::entry::node_key;
+    use crate::entry::{Strict, node_key};
     use crate::fact::Role;
     use crate::id::{Epoch, FeedHeader, Lane};
     use crate::time::Stamp;
@@ -89,6 +91,14 @@ mod tests {
     fn chunk(after: (SeqNo, Hash), facts: &[&[u8]]) -> OpenedChunk {
         let header = FeedHeader { writer: node_key(&key()), epoch: Epoch(1), lane: Lane(1) };
         OpenedChunk::write(&key(), header, after, facts.iter().map(|fact| (Stamp(0), fact.to_vec())))
+    }
+
+    fn examine(
+        sealed: &SealedChunk,
+        standing: Standing,
+        tip: Option<(SeqNo, Hash)>,
+    ) -> Result<OpenedChunk, MergeRefusal> {
+        super::examine(sealed, standing, tip, &Strict)
     }
 
     fn tip(chunk: &OpenedChunk) -> (SeqNo, Hash) {

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::control::{Control, Effect};
 use crate::copies::Copies;
 use crate::cuts::{Cut, Cuts};
-use crate::entry::node_key;
+use crate::entry::{Strict, Verifier, node_key};
 use crate::exchange::frame::{Frame, Hello};
 use crate::exchange::session::Session;
 use crate::exchange::{self, Exchange, Out};
@@ -172,6 +172,7 @@ impl exchange::Tips for VerifiedTips {
 pub struct Replica {
     own: Certificate,
     lanes: Lanes,
+    verifier: Box<dyn Verifier>,
     append: Append,
     control: Control,
     tips: VerifiedTips,
@@ -241,6 +242,7 @@ impl Replica {
         let mut replica = Self {
             lanes: Session::lanes(&own),
             own,
+            verifier: Box::new(Strict),
             append,
             control,
             tips,
@@ -305,6 +307,11 @@ impl Replica {
     /// Speaks these versions of the protocol only, of those known here: for a city that is updated node by node.
     pub fn speak_versions(&mut self, min: u8, max: u8) {
         self.exchange.speak_versions(min, max);
+    }
+
+    /// Has signatures of chunks checked by another verifier than [`Strict`], for many nodes in one process.
+    pub fn verify_with(&mut self, verifier: Box<dyn Verifier>) {
+        self.verifier = verifier;
     }
 
     /// The next effect, in the order they must be carried out.

@@ -3,6 +3,7 @@
 //! The tables are an index: everything in them can be rebuilt from the chunks of the log.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// The tables. The number is stable on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -215,39 +216,42 @@ impl<V: View> View for Batch<'_, V> {
 
 /// Tables in memory: the simulator's index, and the model the real store is compared with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MemoryTables(BTreeMap<(Table, Vec<u8>), Vec<u8>>);
+pub struct MemoryTables(BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>);
 
 impl MemoryTables {
     /// Applies changes.
     pub fn apply(&mut self, writes: Vec<Write>) {
         for Write { table, key, value } in writes {
+            let rows = self.0.entry(table).or_default();
             match value {
-                Some(value) => self.0.insert((table, key), value),
-                None => self.0.remove(&(table, key)),
+                Some(value) => rows.insert(key, value),
+                None => rows.remove(&key),
             };
+            // Equal rows, equal tables.
+            if rows.is_empty() {
+                self.0.remove(&table);
+            }
         }
+    }
+
+    fn rows(&self, table: Table, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = Row> {
+        let between = (Bound::Included(from), Bound::Excluded(to));
+        let rows = self.0.get(&table).filter(|_| from < to).map(|rows| rows.range::<[u8], _>(between));
+        rows.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone()))
     }
 }
 
 impl View for MemoryTables {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
-        Ok(self.0.get(&(table, key.to_vec())).cloned())
+        Ok(self.0.get(&table).and_then(|rows| rows.get(key)).cloned())
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, ViewError> {
-        if from >= to {
-            return Ok(Vec::new());
-        }
-        let rows = self.0.range((table, from.to_vec())..(table, to.to_vec()));
-        Ok(rows.take(limit).map(|((_, key), value)| (key.clone(), value.clone())).collect())
+        Ok(self.rows(table, from, to).take(limit).collect())
     }
 
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Row>, ViewError> {
-        if from >= to {
-            return Ok(None);
-        }
-        let row = self.0.range((table, from.to_vec())..(table, to.to_vec())).next_back();
-        Ok(row.map(|((_, key), value)| (key.clone(), value.clone())))
+        Ok(self.rows(table, from, to).next_back())
     }
 }
 

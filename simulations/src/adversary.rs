@@ -82,6 +82,8 @@ pub struct Adversary {
     chance: Chance,
     /// Two histories of one feed.
     branches: [Invented; 2],
+    /// Whom it met, in that order: every second one is told the second history.
+    met: Vec<NodeId>,
     above: Invented,
     seen: Vec<Vec<u8>>,
     awake: bool,
@@ -100,6 +102,7 @@ impl Adversary {
             does: does.iter().copied().collect(),
             chance: Chance::new(seed, &citizen.name),
             branches: [Invented::new(header(FORKED)), Invented::new(header(FORKED))],
+            met: Vec::new(),
             above: Invented::new(header(ABOVE)),
             seen: Vec::new(),
             awake: false,
@@ -158,18 +161,26 @@ impl Adversary {
             self.remember(bytes);
         }
         let Frame::Want(wants) = frame else { return Vec::new() };
-        let invented = [self.branch(from), &self.above];
-        let asked = wants.iter().flat_map(|want| {
-            let of_feed = invented.iter().filter(|invented| invented.header.id().short() == want.feed);
-            of_feed.filter_map(|invented| invented.from(want.from))
-        });
-        asked.collect()
+        let mut asked = Vec::new();
+        for want in wants {
+            let of_feed = |invented: &Invented| {
+                let asked = invented.header.id().short() == want.feed;
+                asked.then(|| invented.from(want.from)).flatten()
+            };
+            asked.extend(of_feed(self.branch(from)));
+            asked.extend(of_feed(&self.above));
+        }
+        asked
     }
 
     /// The history that a peer is told.
-    fn branch(&self, peer: NodeId) -> &Invented {
+    fn branch(&mut self, peer: NodeId) -> &Invented {
+        let place = self.met.iter().position(|met| *met == peer).unwrap_or_else(|| {
+            self.met.push(peer);
+            self.met.len() - 1
+        });
         let [one, other] = &self.branches;
-        if peer.0.is_multiple_of(2) { one } else { other }
+        if place.is_multiple_of(2) { one } else { other }
     }
 
     fn remember(&mut self, bytes: &[u8]) {
@@ -217,7 +228,7 @@ impl Adversary {
     /// What it says to a peer out of nothing.
     fn says(&mut self, peer: NodeId) -> Vec<Vec<u8>> {
         let mut says = Vec::new();
-        let heads: Vec<ToldHead> = [self.branch(peer), &self.above].into_iter().filter_map(Invented::head).collect();
+        let heads: Vec<ToldHead> = [self.branch(peer).head(), self.above.head()].into_iter().flatten().collect();
         if !heads.is_empty() {
             let heads = encode_heads(heads).into();
             says.push(Frame::Heads { through: None, heads }.to_bytes());

@@ -3,6 +3,7 @@
 pub mod accepted;
 pub mod agreement;
 pub mod bounds;
+pub mod histories;
 pub mod receipts;
 pub mod roles;
 

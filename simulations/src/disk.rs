@@ -15,6 +15,11 @@ use swabmesh_protocol::restore::{self, Frame};
 use swabmesh_protocol::view::{Batch, MemoryTables, View, ViewError, Write};
 
 use crate::chance::Chance;
+use crate::scenario::Scenario;
+
+pub mod histories;
+
+use histories::Histories;
 
 /// Keys of one batch of the index. Source: design §6.
 const BATCH_KEYS_MAX: usize = 64;
@@ -78,11 +83,22 @@ pub struct Disk {
     released: Arrival,
     /// Last entry of each feed that is on this disk without a gap below.
     heights: BTreeMap<FeedId, Height>,
+    /// Its power never goes: how to take a batch back is not kept.
+    is_steady: bool,
+    /// Of each feed, where somebody may sign two.
+    histories: Option<Histories>,
     /// Nearly no room: some frames find none.
     pub full: bool,
 }
 
 impl Disk {
+    /// An empty disk, with the books that the scenario's faults call for.
+    #[must_use]
+    pub fn of(scenario: &Scenario) -> Self {
+        let histories = scenario.may_fork().then(Histories::default);
+        Self { histories, is_steady: !scenario.may_lose_power(), ..Self::default() }
+    }
+
     /// Queues a frame. Returns whether a sync is to be started.
     pub fn persist(&mut self, pending: Pending) -> bool {
         self.waiting.push(pending);
@@ -120,6 +136,9 @@ impl Disk {
             }
             feed = Some((id, chunk.header().writer, *height));
             last = Some((id, chunk.last()));
+            if let (Some(histories), Ok(chunk)) = (&mut self.histories, chunk.reopen()) {
+                histories.add(&chunk);
+            }
         }
         self.journal.push_back(Stored { arrival: self.last, own: pending.own, last, bytes: pending.bytes });
         (self.last, feed)
@@ -205,7 +224,7 @@ impl Disk {
             let value = self.tables.get(write.table, &write.key)?;
             Ok(Write { table: write.table, key: write.key.clone(), value })
         };
-        let undo = writes.iter().map(old).collect::<Result<Vec<_>, ViewError>>()?;
+        let undo = if self.is_steady { Vec::new() } else { writes.iter().map(old).collect::<Result<_, ViewError>>()? };
         self.undo.push_back((self.indexed, undo));
         self.tables.apply(writes);
         Ok(())
@@ -240,6 +259,8 @@ impl Disk {
             indexed: self.indexed,
             released: self.released,
             heights: self.heights.clone(),
+            is_steady: self.is_steady,
+            histories: self.histories.clone(),
             ..Self::default()
         }
     }
@@ -261,10 +282,24 @@ impl Disk {
         self.heights.get(feed).map(|(_, seq)| *seq).unwrap_or_default()
     }
 
-    /// Whether anything of a feed is on this disk.
+    /// The last entry of a feed, or of the history above a cut that has this name, without a gap below.
     #[must_use]
-    pub fn holds(&self, feed: &FeedId) -> bool {
-        self.heights.contains_key(feed)
+    pub fn height_under(&self, name: &FeedId) -> SeqNo {
+        let feed = self.heights.get(name).map(|(_, seq)| *seq);
+        feed.or_else(|| self.histories.as_ref()?.branch(name)).unwrap_or_default()
+    }
+
+    /// The same by a short name.
+    #[must_use]
+    pub fn height_under_short(&self, name: FeedShort) -> SeqNo {
+        let feed = self.named(name).map(|(_, seq)| seq).max();
+        feed.or_else(|| self.histories.as_ref()?.branch_named(name)).unwrap_or_default()
+    }
+
+    /// The histories on it, where somebody may sign two.
+    #[must_use]
+    pub const fn histories(&self) -> Option<&Histories> {
+        self.histories.as_ref()
     }
 
     /// The last entry of the feeds of a short name.

@@ -22,6 +22,7 @@ pub mod queue;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod signatures;
 pub mod trace;
 pub mod workload;
 pub mod world;

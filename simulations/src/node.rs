@@ -15,6 +15,7 @@ use crate::city::{AUTHORITY, City, NodeId};
 use crate::clock::Clock;
 use crate::disk::{Disk, Indexed};
 use crate::queue::At;
+use crate::signatures::Checked;
 
 /// Epochs of one node are so far apart that no two nodes have one in common. Bits.
 const EPOCH_SHIFT: u32 = 32;
@@ -58,12 +59,11 @@ pub struct Node {
 impl Node {
     /// A machine that was never switched on.
     #[must_use]
-    pub fn new(id: NodeId) -> Self {
-        let (clock, disk) = (Clock::default(), Disk::default());
+    pub fn new(id: NodeId, disk: Disk) -> Self {
         Self {
             id,
             life: 0,
-            clock,
+            clock: Clock::default(),
             disk,
             deadline: None,
             indexing: false,
@@ -93,14 +93,16 @@ impl Node {
     ///
     /// # Errors
     /// [`Broken`].
-    pub fn start(&mut self, at: At, city: &City, seed: u64) -> Result<Option<Found>, Broken> {
+    pub fn start(&mut self, at: At, city: &City, seed: u64, checked: Checked) -> Result<Option<Found>, Broken> {
         self.life += 1;
         self.started = at;
         let Some(identity) = self.identity(city, seed) else { return Ok(None) };
         let mut found = restore::held(&identity, city.signed.clone(), self.disk.tables(), self.disk.frames())?;
         let held = std::mem::take(&mut found.held);
         found.held.heads = held.heads.clone();
-        self.replica = Some(Replica::restore(identity, held)?);
+        let mut replica = Replica::restore(identity, held)?;
+        replica.verify_with(Box::new(checked));
+        self.replica = Some(replica);
         Ok(Some(found))
     }
 

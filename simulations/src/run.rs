@@ -13,8 +13,10 @@ use swabmesh_protocol::roster::Standing;
 use swabmesh_protocol::view::ViewError;
 
 use crate::checks::agreement::{self, Heights};
+use crate::checks::histories::{self, Forked};
 use crate::checks::{accepted, roles};
 use crate::city::{AUTHORITY, Citizen, City, NodeId};
+use crate::disk::Disk;
 use crate::history::History;
 use crate::node::{Broken, Node, role_of};
 use crate::queue::At;
@@ -125,10 +127,10 @@ impl Run<'_> {
         let healed = self.world.at;
         let until = healed.after_ms(self.world.scenario.converge_s_max * 1_000);
         let mut outcome = Outcome::default();
-        let mut why = Some((AUTHORITY, "nothing was looked at".to_owned()));
+        let mut why = Some(Behind::at(AUTHORITY, "nothing was looked at".to_owned()));
         while self.world.at < until && why.is_some() && self.goes_on() {
             self.until(until.min(self.world.at.after_ms(LOOK_MS)))?;
-            let asked = why.map_or(AUTHORITY, |(id, _)| id);
+            let asked = why.map_or(AUTHORITY, |behind| behind.node);
             why = self.world.disagreement(asked)?;
         }
         if self.ended_early {
@@ -136,8 +138,8 @@ impl Run<'_> {
         }
         outcome.converge_ms = self.world.at.since_ms(healed);
         outcome.converged = why.is_none();
-        if let Some((id, why)) = why {
-            self.world.violated(agreement::RULE, id, format!("{} ms after healing {why}", outcome.converge_ms));
+        if let Some(Behind { node, rule, why }) = why {
+            self.world.violated(rule, node, format!("{} ms after healing {why}", outcome.converge_ms));
         }
         if let Some(feed) = self.world.above_mark()? {
             let what = format!("{feed} of a withdrawn node stands above its mark");
@@ -145,6 +147,20 @@ impl Run<'_> {
         }
         last_look(&mut self.world, &mut outcome)?;
         Ok(outcome)
+    }
+}
+
+/// A node that is not where the others are, and the rule that it breaks unless it gets there in time.
+#[derive(Debug)]
+struct Behind {
+    node: NodeId,
+    rule: &'static str,
+    why: String,
+}
+
+impl Behind {
+    const fn at(node: NodeId, why: String) -> Self {
+        Self { node, rule: agreement::RULE, why }
     }
 }
 
@@ -171,9 +187,9 @@ impl World {
     }
 
     /// Who does not agree with the authority yet, and in what; `first` is asked first.
-    fn disagreement(&self, first: NodeId) -> Result<Option<(NodeId, String)>, Broken> {
+    fn disagreement(&self, first: NodeId) -> Result<Option<Behind>, Broken> {
         if !self.workload.is_done() {
-            return Ok(Some((AUTHORITY, "somebody still waits for an answer".to_owned())));
+            return Ok(Some(Behind::at(AUTHORITY, "somebody still waits for an answer".to_owned())));
         }
         let Some(authority) = self.nodes.get(AUTHORITY.0) else { return Ok(None) };
         let outside = self.outside_writers();
@@ -184,7 +200,14 @@ impl World {
         nodes.sort_by_key(|(node, _)| node.id != first);
         for (node, citizen) in &nodes {
             if let Some(why) = self.lacks(node, &heights, &citizen.lanes()) {
-                return Ok(Some((node.id, why)));
+                return Ok(Some(Behind::at(node.id, why)));
+            }
+        }
+        let disks: Vec<&Disk> = nodes.iter().map(|(node, _)| &node.disk).collect();
+        let forked = Forked::of(&disks);
+        for (node, citizen) in &nodes {
+            if let Some(why) = forked.lacking(&node.disk, &citizen.lanes()) {
+                return Ok(Some(Behind { node: node.id, rule: histories::RULE, why }));
             }
         }
         // Only now, as it costs more: the tables themselves.
@@ -193,7 +216,7 @@ impl World {
             let lanes = citizen.lanes();
             let own = agreement::Held::read(&node.disk, &outside)?;
             if own.root(&lanes) != held.root(&lanes) {
-                return Ok(Some((node.id, own.differing(&held, &lanes))));
+                return Ok(Some(Behind::at(node.id, own.differing(&held, &lanes))));
             }
         }
         Ok(None)

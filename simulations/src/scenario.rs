@@ -249,6 +249,18 @@ impl Scenario {
         Self::parse(text)
     }
 
+    /// Whether some feed may get two histories, or a part that does not count.
+    #[must_use]
+    pub fn may_fork(&self) -> bool {
+        self.fault.iter().any(Fault::forks)
+    }
+
+    /// Whether some machine may go off.
+    #[must_use]
+    pub fn may_lose_power(&self) -> bool {
+        self.fault.iter().any(Fault::cuts_power)
+    }
+
     /// Reads a scenario from TOML.
     ///
     /// # Errors

@@ -16,12 +16,14 @@ use crate::checks::accepted::{self, Accepted};
 use crate::checks::bounds::{self, Deadlines};
 use crate::city::{AUTHORITY, City, NodeId};
 use crate::courier::{self, Couriers};
+use crate::disk::Disk;
 use crate::faults::{FaultEvent, Faults};
 use crate::history::History;
 use crate::network::{Later, Network};
 use crate::node::{Broken, Node};
 use crate::queue::{At, Queue};
 use crate::scenario::Scenario;
+use crate::signatures::Checked;
 use crate::trace::Trace;
 use crate::workload::{Act, Work, Workload};
 
@@ -75,6 +77,7 @@ pub struct World {
     pub(crate) adversaries: BTreeMap<NodeId, Adversary>,
     pub(crate) couriers: Couriers,
     disk_chance: Chance,
+    checked: Checked,
     deadlines: Vec<Deadlines>,
 }
 
@@ -88,7 +91,7 @@ impl World {
         let mut world = Self {
             at: At(0),
             events: 0,
-            nodes: city.ids().map(Node::new).collect(),
+            nodes: city.ids().map(|id| Node::new(id, Disk::of(&scenario))).collect(),
             network: Network::new(scenario.network, seed),
             workload: Workload::new(&scenario, &city, seed),
             accepted: Accepted::default(),
@@ -102,6 +105,7 @@ impl World {
             adversaries: BTreeMap::new(),
             couriers: Couriers::new(seed),
             disk_chance: Chance::new(seed, "disk"),
+            checked: Checked::default(),
             deadlines: vec![Deadlines::default(); city.citizens.len()],
             city,
             scenario,

@@ -99,7 +99,11 @@ fn a_week_off_an_old_backup_and_a_courier_end_in_agreement() {
 
 #[test]
 fn a_hostile_node_costs_honest_ones_nothing() {
-    (1..=2).for_each(|seed| drop(smaller("hostile-node", seed, 8, Some(60))));
+    for seed in 1..=2 {
+        let report = smaller("hostile-node", seed, 8, Some(60));
+        assert!(report.forks_proved > 0, "one signs two histories: {report:#?}");
+        assert!(report.quarantined > 0, "and both are kept, above the fork: {report:#?}");
+    }
 }
 
 #[test]

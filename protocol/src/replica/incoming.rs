@@ -51,7 +51,7 @@ impl Replica {
             None => {}
         }
         if let Some(link) = link.filter(|link| self.suspects.get(&id) == Some(link)) {
-            return match sealed.open() {
+            return match sealed.open_with(&*self.verifier) {
                 Ok(_) => {
                     self.suspect(Some(link), sealed, last);
                     Err(MergeRefusal::Fork { at: last })
@@ -63,7 +63,7 @@ impl Replica {
             };
         }
         let examined = if self.lanes.contains(header.lane) {
-            merge::examine(&sealed, standing, self.tips.of(&id))
+            merge::examine(&sealed, standing, self.tips.of(&id), &*self.verifier)
         } else {
             Err(MergeRefusal::Lane)
         };

@@ -2,7 +2,7 @@
 
 use super::{Purpose, Replica};
 use crate::chunk::{OpenedChunk, SealedChunk};
-use crate::cuts::{self, Placed};
+use crate::cuts::{self, Known, Placed};
 use crate::exchange::frame::Want;
 use crate::fact::{Fact, ForkProof, Withdrawn};
 use crate::fork::{self, Divergence, branch};
@@ -31,7 +31,7 @@ impl Replica {
             // Which history is held here is being looked up: whoever sent this sends it again.
             return Some(Err(MergeRefusal::Gap { expected: cut.from, first: sealed.first() }));
         }
-        Some(cuts::place(sealed, cut, &|id| self.tips.of(id)))
+        Some(cuts::place(sealed, cut, Known { tip_of: &|id| self.tips.of(id), verifier: &*self.verifier }))
     }
 
     /// Notes where a placed chunk leads before it is on disk.

@@ -50,10 +50,8 @@ pub fn held_and_gone(bytes: &[u8], disk: &Disk) -> Option<String> {
 #[must_use]
 pub fn acknowledged_too_early(bytes: &[u8], disk: &Disk) -> Option<String> {
     let Ok(Frame::Ack(held)) = Frame::from_bytes(bytes) else { return None };
-    // A name that no feed here has is a branch's: its entries lie under its feed, and count with it.
-    let height = |short| disk.named(short).map(|(_, seq)| seq).max();
-    let early = held.into_iter().find(|held| height(held.feed).is_some_and(|height| height < held.seq))?;
-    let height = height(early.feed).unwrap_or_default();
+    let early = held.into_iter().find(|held| disk.height_under_short(held.feed) < held.seq)?;
+    let height = disk.height_under_short(early.feed);
     Some(format!("{:?} up to {} was acknowledged, the disk holds {}", early.feed, early.seq.0, height.0))
 }
 

@@ -19,10 +19,9 @@ pub fn claimed_too_early(chunk: &OpenedChunk, disk: &Disk) -> Option<String> {
         Ok(Fact::Receipt(receipt)) => Some(receipt.marks),
         Ok(_) | Err(_) => None,
     });
-    // A name that no feed here has is a branch's: its entries lie under its feed, and count with it.
-    let claimed = |mark: &Mark| disk.holds(&mark.feed) && disk.height(&mark.feed) < mark.seq;
-    let early = receipts.flatten().find(claimed)?;
-    Some(format!("a receipt for {}:{}, the disk holds {}", early.feed, early.seq.0, disk.height(&early.feed).0))
+    let early = receipts.flatten().find(|mark: &Mark| disk.height_under(&mark.feed) < mark.seq)?;
+    let height = disk.height_under(&early.feed);
+    Some(format!("a receipt for {}:{}, the disk holds {}", early.feed, early.seq.0, height.0))
 }
 
 /// A node lets go of own chunks: one of them that the authority's disk does not hold.

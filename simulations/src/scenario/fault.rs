@@ -181,6 +181,18 @@ impl Fault {
             | Self::Hostile { .. } => None,
         }
     }
+
+    /// Whether some feed may get two histories by it, or a part that does not count.
+    #[must_use]
+    pub const fn forks(&self) -> bool {
+        matches!(self, Self::RestoredDisk { .. } | Self::Withdrawn { .. } | Self::Hostile { .. })
+    }
+
+    /// Whether machines go off by it.
+    #[must_use]
+    pub const fn cuts_power(&self) -> bool {
+        matches!(self, Self::RestoredDisk { .. } | Self::Down { .. } | Self::PowerCut { .. })
+    }
 }
 
 /// Which way nothing passes.

@@ -10,9 +10,9 @@ use crate::node::Broken;
 impl World {
     /// Switches a node on.
     pub(crate) fn switch_on(&mut self, id: NodeId) -> Result<(), Broken> {
-        let (at, seed) = (self.at, self.seed);
+        let (at, seed, checked) = (self.at, self.seed, self.checked.clone());
         let Some(node) = self.nodes.get_mut(id.0).filter(|node| !node.runs()) else { return Ok(()) };
-        let Some(Found { held, skipped }) = node.start(at, &self.city, seed)? else { return Ok(()) };
+        let Some(Found { held, skipped }) = node.start(at, &self.city, seed, checked)? else { return Ok(()) };
         let outputs = node.first_outputs();
         self.line(id, format_args!("on: {} feeds, {} frames passed over", held.heads.len(), skipped.len()));
         if let Some(what) = self.accepted.restored(id, &held.heads) {
