@@ -175,6 +175,7 @@ fn a_photograph_is_decided_by_a_person_and_every_look_is_on_record() {
     let issued = city.good(&code, &by_mother);
     assert!(issued["text"].as_str().unwrap().starts_with("HS1:"), "{issued}");
     assert_eq!(city.post(&code, &json!({ "applicant": child })).0, 404, "nobody else learns of the link");
+    assert_eq!(city.tool(&["result", issued["text"].as_str().unwrap()])["results"], json!([]));
     assert!(city.good(&format!("/relatives/{link}/results"), &by_mother)["results"].as_array().unwrap().is_empty());
     assert_eq!(city.good(&format!("/relatives/{link}/end"), &by_mother)["state"], "ended");
     let (status, ended) = city.post(&code, &by_mother);
@@ -183,6 +184,7 @@ fn a_photograph_is_decided_by_a_person_and_every_look_is_on_record() {
     let checked = city.tool(&["authority", "audit", "check"]);
     let shown = done(&["authority", "audit", "show", "--data", &data]);
     assert!(shown.contains("zhang: evidence") && shown.contains("through app: results"), "{shown}");
+    assert!(shown.contains("whoever shows the code: results"), "{shown}");
     assert_eq!(checked["lines"].as_u64().unwrap(), shown.lines().count() as u64);
 }
 

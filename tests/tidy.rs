@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use swabmesh_tests::repository::{self, Source};
-use swabmesh_tests::tidy::{Broken, files, layers, links, words};
+use swabmesh_tests::tidy::{Broken, files, layers, links, rules, words};
 
 #[track_caller]
 fn none(rule: fn(&[Source]) -> Vec<Broken>) {
@@ -56,4 +56,9 @@ fn no_number_could_be_somebodys_but_the_published_examples() {
 #[test]
 fn every_link_in_a_document_leads_to_a_file() {
     none(links::dead);
+}
+
+#[test]
+fn every_rule_of_the_mission_names_tests_that_exist() {
+    none(rules::unheld);
 }

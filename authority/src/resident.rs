@@ -11,7 +11,6 @@ mod codes;
 mod guard;
 mod relatives;
 mod results;
-mod sessions;
 mod sign_in;
 mod tries;
 
@@ -19,10 +18,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
-use self::sessions::Sessions;
+use self::guard::Sessions;
 use self::tries::Tries;
 use crate::office::Office;
 use crate::relatives::PHOTO_BYTES_MAX;
@@ -52,12 +50,12 @@ impl FromRef<Page> for Arc<Sessions> {
 
 /// The page and what it asks for.
 pub(crate) fn routes(office: Office) -> Router {
-    let page = Page { office, sessions: Arc::default(), tries: Arc::default() };
+    let page = Page { office, sessions: Arc::new(guard::sessions()), tries: Arc::default() };
     let apply = Router::new()
         .route("/resident/api/relatives", get(relatives::list).post(relatives::apply))
         // A photograph in base64, and the rest of the body.
         .layer(DefaultBodyLimit::max(PHOTO_BYTES_MAX / 3 * 4 + BODY_BYTES_MAX));
-    Router::new()
+    let routes = Router::new()
         .route("/resident/api/session", get(sign_in::show).post(sign_in::begin).delete(sign_in::end))
         .route("/resident/api/code", post(codes::own))
         .route("/resident/api/code/sheet", post(codes::own_sheet))
@@ -69,6 +67,6 @@ pub(crate) fn routes(office: Office) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(apply)
         .with_state(page)
-        .merge(assets::routes())
-        .layer(from_fn(guard::headers))
+        .merge(assets::routes());
+    guard::POLICY.guard(routes)
 }

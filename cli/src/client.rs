@@ -152,30 +152,45 @@ impl Client {
         self.agent.get(format!("{}/healthz", self.url)).call().is_ok()
     }
 
-    /// Asks for bytes and hands them on as they come.
+    /// Asks for bytes with a body and hands them on as they come.
     pub(crate) fn download(
         &self,
         path: &str,
         body: &impl Serialize,
         take: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<u64> {
         let request = self.patient().post(format!("{}{BASE}{path}", self.url));
-        let answer = request.header("authorization", format!("Bearer {}", self.token)).send_json(body);
+        self.pieces(request.header("authorization", format!("Bearer {}", self.token)).send_json(body), take)
+    }
+
+    /// Reads something that is not JSON, of any length, and writes it on as it comes. Returns how many bytes.
+    pub(crate) fn save(&self, path: &str, to: &mut dyn Write) -> anyhow::Result<u64> {
+        let request = self.patient().get(format!("{}{BASE}{path}", self.url));
+        let answer = request.header("authorization", format!("Bearer {}", self.token)).call();
+        self.pieces(answer, &mut |bytes| to.write_all(bytes))
+    }
+
+    fn pieces(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+        take: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> anyhow::Result<u64> {
         let answer = answer.map_err(|error| self.nobody(&error))?;
         if !answer.status().is_success() {
-            return self.answer::<serde_json::Value>(Ok(answer)).map(|_| ());
+            return self.answer::<serde_json::Value>(Ok(answer)).map(|_| 0);
         }
         let mut progress = Progress::new("written");
         let mut bytes = answer.into_body().into_reader();
-        let mut piece = vec![0; PIECE_BYTES];
+        let (mut piece, mut taken) = (vec![0; PIECE_BYTES], 0);
         loop {
-            // One that breaks off ends early: whoever takes the bytes sees that the end is missing.
-            let read = bytes.read(&mut piece).unwrap_or(0);
+            let read = bytes.read(&mut piece);
+            let read = read.with_context(|| format!("the answer of {} broke off: ask again", self.url))?;
             if read == 0 {
-                return Ok(());
+                return Ok(taken);
             }
             take(piece.get(..read).unwrap_or_default())?;
             progress.more(read);
+            taken += read as u64;
         }
     }
 
@@ -197,18 +212,6 @@ impl Client {
         anyhow!(
             "no node answers at {url} ({error}): start it with `swabmesh authority|site|lab run`, or name another with --data"
         )
-    }
-
-    /// Reads something that is not JSON, of any length, and writes it on as it comes. Returns how many bytes.
-    pub(crate) fn save(&self, path: &str, to: &mut dyn Write) -> anyhow::Result<u64> {
-        let request = self.agent.get(format!("{}{BASE}{path}", self.url));
-        let answer = request.header("authorization", format!("Bearer {}", self.token)).call();
-        if !answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
-            return self.answer::<serde_json::Value>(answer).map(|_| 0);
-        }
-        let mut answer = answer?;
-        let broke_off = || format!("the answer of {} broke off: ask again", self.url);
-        std::io::copy(&mut answer.body_mut().as_reader(), to).with_context(broke_off)
     }
 
     fn answer<T: DeserializeOwned>(

@@ -11,6 +11,7 @@ mod clock;
 mod command;
 mod key_file;
 mod outcome;
+mod place;
 mod print;
 
 use outcome::{EXIT_CODES, Outcome};

@@ -1,8 +1,9 @@
 // The screen at the entrance: read from ten metres away, in both languages, without anybody's name.
 
-import { $, el, put } from "./elements.js";
-import { get } from "./node.js";
-import { clockTime, inBoth } from "./text.js";
+import { get } from "./page/ask.js";
+import { $, drawn, el, put } from "./page/dom.js";
+import { inBoth } from "./page/text.js";
+import { clockTime } from "./time.js";
 
 const EVERY_MS = 5000;
 const STALE_AFTER_MS = 30_000;
@@ -24,16 +25,9 @@ function hours() {
   const worked = known.by_hour.map((n, hour) => [hour, n]);
   const first = Math.min(7, worked.find(([, n]) => n)?.[0] ?? 7);
   const bar = ([hour, n]) => {
-    // Heights are attributes of a drawing: the page's policy knows no inline style.
-    const space = "http://www.w3.org/2000/svg";
-    const svg = document.createElementNS(space, "svg");
-    const rect = document.createElementNS(space, "rect");
     const height = (100 * n) / busiest;
-    svg.setAttribute("viewBox", "0 0 10 100");
-    svg.setAttribute("preserveAspectRatio", "none");
-    svg.setAttribute("aria-hidden", "true");
-    for (const [name, value] of Object.entries({ x: 0, y: 100 - height, width: 10, height })) rect.setAttribute(name, String(value));
-    svg.append(rect);
+    const column = drawn("rect", { x: 0, y: 100 - height, width: 10, height });
+    const svg = drawn("svg", { viewBox: "0 0 10 100", preserveAspectRatio: "none", "aria-hidden": "true" }, column);
     return el("li", {}, el("b", {}, n ? String(n) : ""), svg, el("span", {}, String(hour)));
   };
   return el("ol.bars", {}, worked.slice(first, Math.max(19, known.by_hour.findLastIndex((n) => n) + 1)).map(bar));

@@ -1,12 +1,14 @@
 // Boxes at the site: scan the box, scan its tubes, count them by hand, hand it over. While this is open, scans pack.
 
-import { button, el, notice, openPanel, panelBody, put, refusedNotice } from "./elements.js";
+import { button, notice, openPanel, panelBody, refusedNotice } from "./elements.js";
 import { counting, miscounts } from "./count.js";
-import { Refused, get, post } from "./node.js";
+import { Refused, get, post } from "./page/ask.js";
+import { el, put } from "./page/dom.js";
+import { t } from "./page/text.js";
 import { printOut } from "./print.js";
 import { play } from "./sound.js";
 import { desk } from "./state.js";
-import { dayAndTime, t } from "./text.js";
+import { dayAndTime } from "./time.js";
 
 // { box }: absent while the panel is closed; the box is null until its label was scanned.
 let packing = null;

@@ -1,8 +1,9 @@
 // A stick instead of a network: everything the authority lacks goes into a file, receipts come back in one.
 
-import { el, openPanel, panelBody, put, refusedNotice } from "./elements.js";
-import { post } from "./node.js";
-import { t } from "./text.js";
+import { openPanel, panelBody, refusedNotice } from "./elements.js";
+import { post } from "./page/ask.js";
+import { el, put } from "./page/dom.js";
+import { t } from "./page/text.js";
 
 const WITHIN_MS = 600_000;
 

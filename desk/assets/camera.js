@@ -1,9 +1,10 @@
 // The camera, continuously: frames are read by the browser where it can, else by the node; the same code is ignored
 // for some seconds, so nobody is asked to hold still or to press anything.
 
-import { $, button, el, notice, put } from "./elements.js";
-import { post } from "./node.js";
-import { onLanguage, t } from "./text.js";
+import { button, notice } from "./elements.js";
+import { post } from "./page/ask.js";
+import { $, el, put } from "./page/dom.js";
+import { onLanguage, t } from "./page/text.js";
 
 const SAME_CODE_MS = 4000;
 const FRAME_WIDTH_MAX = 960;

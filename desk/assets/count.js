@@ -1,7 +1,7 @@
 // A count by hand beside the count of the system: two numbers that agree or do not.
 
-import { el } from "./elements.js";
-import { t } from "./text.js";
+import { el } from "./page/dom.js";
+import { t } from "./page/text.js";
 
 // `system` is null when nobody told this node; `counted(n)` is called with what was typed.
 export function counting({ id, system, action, counted, more = [] }) {

@@ -1,11 +1,13 @@
 // The end of the day: what was done, what is still only here, and a sheet of paper that says so.
 
-import { button, el, openPanel, panelBody, put, refusedNotice } from "./elements.js";
+import { button, openPanel, panelBody, refusedNotice } from "./elements.js";
 import { parts } from "./bundle.js";
-import { get } from "./node.js";
+import { get } from "./page/ask.js";
+import { el, put } from "./page/dom.js";
+import { t } from "./page/text.js";
 import { printOut } from "./print.js";
 import { desk } from "./state.js";
-import { clockTime, t } from "./text.js";
+import { clockTime } from "./time.js";
 
 const WITHIN_MS = 60_000;
 

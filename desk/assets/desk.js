@@ -1,12 +1,14 @@
 // The desk: scans go in, verdicts come out, one after the other.
 
-import { $, button, el, notice, put } from "./elements.js";
+import { button, notice } from "./elements.js";
 import * as boxes from "./boxes.js";
 import * as camera from "./camera.js";
 import { openDay } from "./day.js";
 import * as documents from "./documents.js";
 import * as inbox from "./inbox.js";
-import { Refused, post, whenSignedOut } from "./node.js";
+import { Refused, post, whenSignedOut } from "./page/ask.js";
+import { $, el, put } from "./page/dom.js";
+import { apply, onLanguage, t } from "./page/text.js";
 import * as picture from "./picture.js";
 import { Queue } from "./queue.js";
 import * as recent from "./recent.js";
@@ -15,7 +17,6 @@ import { Scanner } from "./scanner.js";
 import { openScreen } from "./screen.js";
 import * as signIn from "./sign-in.js";
 import { change, desk, isSupervisor, onChange } from "./state.js";
-import { apply, current, onLanguage, setLanguage, t } from "./text.js";
 import * as tools from "./tools.js";
 import * as tube from "./tube.js";
 import * as verdict from "./verdict.js";
@@ -127,8 +128,6 @@ async function typed(scan) {
 documents.whenTyped((entry) => new Promise((done) => queue.push({ document: entry, at: performance.now(), since: Date.now(), done })));
 
 function render() {
-  $("language").textContent = current() === "zh" ? "English" : "中文";
-  $("language").lang = current() === "zh" ? "en" : "zh-CN";
   if (!$("waiting")) {
     $("scan").append(
       el("h2", { id: "scan-title" }),
@@ -171,7 +170,6 @@ signIn.whenOpened((found) => {
   countInbox();
 });
 setInterval(countInbox, INBOX_EVERY_MS);
-$("language").addEventListener("click", () => setLanguage(current() === "zh" ? "en" : "zh"));
 $("lock").addEventListener("click", () => signIn.lock());
 onLanguage(render);
 onChange(() => ($("scan-hint").textContent = desk.tube ? t("scan.person") : t("scan.tube")));

@@ -1,10 +1,11 @@
 // The other routes: a card, a passport, a number stated aloud, an infant with a parent, nobody is turned away.
 // What is typed is judged while it is typed, sealed when it is saved, and then gone from this page too.
 
-import { button, closePanel, el, openPanel } from "./elements.js";
-import { post } from "./node.js";
+import { button, closePanel, openPanel } from "./elements.js";
+import { post } from "./page/ask.js";
+import { el } from "./page/dom.js";
+import { current, onLanguage, t } from "./page/text.js";
 import { desk } from "./state.js";
-import { current, onLanguage, t } from "./text.js";
 
 const TYPES = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 const INFANT = 8;

@@ -1,28 +1,7 @@
-// Making elements, panels and notices. Nothing here ever takes the keys away from the scanner.
+// Buttons, panels and notices. Nothing here ever takes the keys away from the scanner.
 
-import { t } from "./text.js";
-
-export const $ = (id) => document.getElementById(id);
-
-// el("button.big", { onclick }, "text", child…)
-export function el(description, attributes = {}, ...children) {
-  const [tag, ...classes] = description.split(".");
-  const element = document.createElement(tag || "div");
-  if (classes.length) element.className = classes.join(" ");
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name in element && typeof value !== "string") element[name] = value;
-    else element.setAttribute(name, value === true ? "" : value);
-  }
-  element.append(...given(children));
-  return element;
-}
-
-const given = (children) => children.flat().filter((child) => child !== null && child !== undefined && child !== false);
-
-// Replaces what an element holds; absent children are left out.
-export const put = (element, ...children) => element.replaceChildren(...given(children));
+import { $, drawn, el } from "./page/dom.js";
+import { t } from "./page/text.js";
 
 export const button = (words, onclick, kind = "") =>
   el(`button${kind ? `.${kind}` : ""}`, { type: "button", onclick }, words);
@@ -33,19 +12,8 @@ const SYMBOLS = {
   red: ["M14 14 L50 50", "M50 14 L14 50"],
 };
 
-export function symbol(name) {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("viewBox", "0 0 64 64");
-  svg.setAttribute("class", name);
-  svg.setAttribute("aria-hidden", "true");
-  for (const line of SYMBOLS[name]) {
-    const path = document.createElementNS(space, "path");
-    path.setAttribute("d", line);
-    svg.append(path);
-  }
-  return svg;
-}
+export const symbol = (name) =>
+  drawn("svg", { viewBox: "0 0 64 64", class: name, "aria-hidden": "true" }, SYMBOLS[name].map((d) => drawn("path", { d })));
 
 let closing = null;
 

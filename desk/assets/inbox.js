@@ -1,8 +1,10 @@
 // What a person must decide: every flag with its owner and what can be done here. Nothing disappears.
 
-import { el, button, openPanel, panelBody, refusedNotice } from "./elements.js";
-import { get } from "./node.js";
-import { dayAndTime, t } from "./text.js";
+import { button, openPanel, panelBody, refusedNotice } from "./elements.js";
+import { get } from "./page/ask.js";
+import { el } from "./page/dom.js";
+import { t } from "./page/text.js";
+import { dayAndTime } from "./time.js";
 
 // `look` shows a tube.
 export async function openInbox(look) {

@@ -1,6 +1,6 @@
 // The laboratory: a box is counted, a tube is scanned and read with one key.
 
-import { $, button, el, notice, openPanel, closePanel, put, refusedNotice } from "./elements.js";
+import { button, notice, openPanel, closePanel, refusedNotice } from "./elements.js";
 import * as arrival from "./lab/arrival.js";
 import { openBatch } from "./lab/batch.js";
 import * as key from "./lab/key.js";
@@ -8,13 +8,14 @@ import * as reading from "./lab/reading.js";
 import * as bundle from "./bundle.js";
 import * as camera from "./camera.js";
 import * as inbox from "./inbox.js";
-import { Refused, get, whenSignedOut } from "./node.js";
+import { Refused, get, whenSignedOut } from "./page/ask.js";
+import { $, el, put } from "./page/dom.js";
+import { apply, onLanguage, t } from "./page/text.js";
 import { Queue } from "./queue.js";
 import * as safety from "./safety.js";
 import { Scanner } from "./scanner.js";
 import * as signIn from "./sign-in.js";
 import { change } from "./state.js";
-import { apply, current, onLanguage, setLanguage, t } from "./text.js";
 import * as tools from "./tools.js";
 
 // Scans and keys wait in one line: a key belongs to the tube scanned before it, however slow the node is.
@@ -69,8 +70,6 @@ function typeBarcode() {
 }
 
 function render() {
-  $("language").textContent = current() === "zh" ? "English" : "中文";
-  $("language").lang = current() === "zh" ? "en" : "zh-CN";
   if (!$("camera")) $("done").append(el("div.camera", { id: "camera", hidden: true }), el("div.scan-tools", { id: "scan-tools" }), el("h2", { id: "done-title" }), el("div", { id: "log" }));
   reading.again();
   $("done-title").textContent = t("lab.done");
@@ -96,7 +95,6 @@ signIn.whenOpened((found) => {
   change({ operator: found.operator, duty: found.duty, site: found.site });
   safety.begin();
 });
-$("language").addEventListener("click", () => setLanguage(current() === "zh" ? "en" : "zh"));
 $("lock").addEventListener("click", () => signIn.lock());
 onLanguage(render);
 apply();

@@ -1,8 +1,8 @@
 // A picture dropped or pasted anywhere on the page: every code in it is a scan.
 
 import { notice, refusedNotice } from "./elements.js";
-import { post } from "./node.js";
-import { t } from "./text.js";
+import { post } from "./page/ask.js";
+import { t } from "./page/text.js";
 
 export function listen(found) {
   const take = async (files) => {

@@ -1,6 +1,6 @@
 // What goes on paper: only this, black on white.
 
-import { $, put } from "./elements.js";
+import { $, put } from "./page/dom.js";
 
 export function printOut(...children) {
   const sheet = $("print");

@@ -1,6 +1,6 @@
 // Scans wait here in order: they may come faster than answers, and a node that is being restarted answers later.
 
-import { Refused, Silent } from "./node.js";
+import { Refused, Silent } from "./page/ask.js";
 
 const WAITING_MAX = 50;
 const AGAIN_AFTER_MS = 700;

@@ -1,9 +1,11 @@
 // The newest registrations: undone for five minutes by one tap, later with a reason.
 
-import { $, button, closePanel, el, notice, openPanel, put, reasons, refusedNotice } from "./elements.js";
-import { get, post } from "./node.js";
+import { button, closePanel, notice, openPanel, reasons, refusedNotice } from "./elements.js";
+import { get, post } from "./page/ask.js";
+import { $, el, put } from "./page/dom.js";
+import { onLanguage, t } from "./page/text.js";
 import { desk } from "./state.js";
-import { clockTime, onLanguage, t } from "./text.js";
+import { clockTime } from "./time.js";
 import { refresh as refreshTube } from "./tube.js";
 
 const LINES = 12;

@@ -1,8 +1,10 @@
 // Safety at a glance: three numbers that cannot be misread, and why the node is not in sync.
 
-import { $, button, el, openPanel, put } from "./elements.js";
-import { get } from "./node.js";
-import { current, onLanguage, span, t } from "./text.js";
+import { button, openPanel } from "./elements.js";
+import { get } from "./page/ask.js";
+import { $, el, put } from "./page/dom.js";
+import { current, onLanguage, t } from "./page/text.js";
+import { span } from "./time.js";
 
 const EVERY_MS = 3000;
 

@@ -1,8 +1,9 @@
 // What the screen at the entrance says: the supervisor sets the queue and the opening hours.
 
-import { button, closePanel, el, notice, openPanel, refusedNotice } from "./elements.js";
-import { get, post } from "./node.js";
-import { t } from "./text.js";
+import { button, closePanel, notice, openPanel, refusedNotice } from "./elements.js";
+import { get, post } from "./page/ask.js";
+import { el } from "./page/dom.js";
+import { t } from "./page/text.js";
 
 export const BANDS = ["clear", "busy", "crowded", "closed"];
 

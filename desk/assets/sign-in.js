@@ -1,8 +1,9 @@
 // Who is at the desk: names to tap, a PIN on large keys, and the first supervisor of a new node.
 
-import { $, button, el, put } from "./elements.js";
-import { get, post, remove, signedIn } from "./node.js";
-import { onLanguage, t } from "./text.js";
+import { button } from "./elements.js";
+import { get, post, remove, signedIn } from "./page/ask.js";
+import { $, el, put } from "./page/dom.js";
+import { onLanguage, t } from "./page/text.js";
 
 let situation = null;
 let chosen = null;

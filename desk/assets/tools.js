@@ -1,10 +1,11 @@
 // What is needed once a shift: scanner test, tablets, people, signing out.
 
-import { button, closePanel, el, notice, openPanel, panelBody, refusedNotice } from "./elements.js";
-import { get, post, remove } from "./node.js";
+import { button, closePanel, notice, openPanel, panelBody, refusedNotice } from "./elements.js";
+import { get, post, remove } from "./page/ask.js";
+import { el } from "./page/dom.js";
+import { t } from "./page/text.js";
 import { signOut } from "./sign-in.js";
 import { desk, isSupervisor } from "./state.js";
-import { t } from "./text.js";
 
 // `more` is what only this page has: pairs of a text's key and what it opens.
 export function openTools(more = []) {

@@ -1,9 +1,10 @@
 // The tube this desk fills: a number that is read from two metres away.
 
-import { $, button, closePanel, el, notice, openPanel, panelBody, put, reasons, refusedNotice } from "./elements.js";
-import { Refused, get, post } from "./node.js";
+import { button, closePanel, notice, openPanel, panelBody, reasons, refusedNotice } from "./elements.js";
+import { Refused, get, post } from "./page/ask.js";
+import { $, el, put } from "./page/dom.js";
+import { onLanguage, t } from "./page/text.js";
 import { change, desk, keptTube, onChange, pools } from "./state.js";
-import { onLanguage, t } from "./text.js";
 
 const SHOWN_TUBES = 100;
 

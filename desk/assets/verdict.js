@@ -1,9 +1,11 @@
 // The verdict: the whole screen, a colour, a word, a symbol, a sound; and never in the way of the next scan.
 
-import { $, button, el, put, reasons, symbol } from "./elements.js";
+import { button, reasons, symbol } from "./elements.js";
+import { $, el, put } from "./page/dom.js";
+import { current, has, onLanguage, t } from "./page/text.js";
 import { play } from "./sound.js";
 import { desk } from "./state.js";
-import { clockTime, current, dayAndTime, has, onLanguage, t } from "./text.js";
+import { clockTime, dayAndTime } from "./time.js";
 
 const GREEN_STAYS_MS = 2500;
 const WHY_AGAIN = ["why.second-swab", "why.spoiled", "why.wrong-tube", "why.other-person"];

@@ -24,9 +24,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::middleware::from_fn;
 use swabmesh_node::beside::{Beside, Ground};
 use swabmesh_node::http::Shell;
+use swabmesh_node::page::secret::Cookie;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{FeedHeader, FeedId};
 use tokio::sync::{Mutex, Semaphore};
@@ -67,8 +67,7 @@ struct Pages {
     board: Arc<Board>,
     /// The figures of the board, and when they were counted.
     counted: Arc<Mutex<Option<(Instant, Figures)>>>,
-    /// The name of this node's cookie.
-    cookie: Arc<str>,
+    cookie: Cookie,
 }
 
 impl Pages {
@@ -103,7 +102,7 @@ pub fn pages(ground: &Ground) -> Result<Beside, PagesError> {
     };
     let frames = Arc::new(Semaphore::new(FRAMES_AT_ONCE));
     let shell = ground.shell.clone();
-    let cookie = guard::cookie_name(&shell.node().snapshot().core.node).into();
+    let cookie = guard::cookie(&shell.node().snapshot().core.node);
     let board = Arc::new(Board::at(&directory));
     let counted = Arc::default();
     let encrypted_too = encrypted.clone();
@@ -118,5 +117,5 @@ pub fn pages(ground: &Ground) -> Result<Beside, PagesError> {
 }
 
 fn router(pages: Pages, role: Role) -> Router {
-    assets::routes(role).merge(api::routes(pages)).layer(from_fn(guard::headers))
+    guard::POLICY.guard(assets::routes(role).merge(api::routes(pages)))
 }

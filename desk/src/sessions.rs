@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use swabmesh_node::durable::{self, Access};
-use swabmesh_node::keys::{KeyError, draw};
+use swabmesh_node::keys::KeyError;
+use swabmesh_node::page::secret::{Csrf, draw_secret, hashed};
 use swabmesh_protocol::fact::Operator;
-use swabmesh_protocol::id::{Hash, hex};
+use swabmesh_protocol::id::Hash;
 use swabmesh_protocol::time::Wall;
 
 /// Sessions of one node; the one unused for longest ends when another begins. Source: guess, 16 desks and spare.
@@ -43,7 +42,7 @@ pub struct Shown {
     /// Who signed in.
     pub operator: Operator,
     /// What requests that change something must show.
-    pub csrf: String,
+    pub csrf: Csrf,
     /// Whether the PIN is wanted before anything else.
     pub locked: bool,
     /// The session among the others.
@@ -55,15 +54,6 @@ pub struct Shown {
 pub struct Sessions {
     path: PathBuf,
     open: Mutex<Vec<Session>>,
-}
-
-fn hash(cookie: &str) -> Hash {
-    Hash(Sha256::digest(cookie.as_bytes()).into())
-}
-
-/// What a page shows to prove that it, and no other page, sends a request: derived, so it needs no place of its own.
-fn csrf(cookie: &str) -> String {
-    hex(&Sha256::new().chain_update(b"swabmesh csrf 1\0").chain_update(cookie).finalize())
 }
 
 impl Sessions {
@@ -84,14 +74,14 @@ impl Sessions {
     /// # Errors
     /// [`KeyError::Random`].
     pub fn begin(&self, operator: Operator, now: Wall) -> Result<String, KeyError> {
-        let cookie = hex(&draw::<32>()?);
+        let cookie = draw_secret()?;
         let mut open = self.lock();
         open.retain(|session| !is_over(session, now));
         while open.len() >= SESSIONS_MAX {
             let oldest = open.iter().enumerate().min_by_key(|(_, session)| session.seen).map(|(at, _)| at);
             oldest.map(|at| open.remove(at));
         }
-        open.push(Session { cookie: hash(&cookie), operator, began: now, seen: now, locked: false });
+        open.push(Session { cookie: hashed(&cookie), operator, began: now, seen: now, locked: false });
         self.keep(&open);
         Ok(cookie)
     }
@@ -99,7 +89,7 @@ impl Sessions {
     /// Finds the session of a cookie. `used` says that a person caused the request: it puts off the lock.
     #[must_use]
     pub fn show(&self, cookie: &str, now: Wall, used: bool) -> Option<Shown> {
-        let wanted = hash(cookie);
+        let wanted = hashed(cookie);
         let mut open = self.lock();
         let session = open.iter_mut().find(|session| session.cookie == wanted)?;
         if is_over(session, now) {
@@ -108,8 +98,12 @@ impl Sessions {
         let idle_s = now.seconds().saturating_sub(session.seen.seconds());
         let locks = !session.locked && idle_s >= IDLE_S_MAX;
         session.locked |= locks;
-        let shown =
-            Shown { operator: session.operator.clone(), csrf: csrf(cookie), locked: session.locked, cookie: wanted };
+        let shown = Shown {
+            operator: session.operator.clone(),
+            csrf: Csrf::of(cookie),
+            locked: session.locked,
+            cookie: wanted,
+        };
         let refreshed = used && !session.locked && idle_s >= SEEN_KEPT_EVERY_S;
         if refreshed {
             session.seen = now;
@@ -148,14 +142,6 @@ impl Sessions {
     }
 }
 
-impl Shown {
-    /// Whether a request shows what only the node's own page knows.
-    #[must_use]
-    pub fn is_csrf(&self, shown: &str) -> bool {
-        self.csrf.as_bytes().ct_eq(shown.as_bytes()).into()
-    }
-}
-
 fn is_over(session: &Session, now: Wall) -> bool {
     now.seconds().saturating_sub(session.began.seconds()) >= SESSION_S_MAX
 }
@@ -178,7 +164,7 @@ mod tests {
         let shown = sessions.show(&cookie, later(1), true).unwrap();
         assert_eq!(shown.operator.as_str(), "li");
         assert!(!std::fs::read_to_string(dir.path().join("sessions.json")).unwrap().contains(&cookie));
-        assert!(shown.is_csrf(&shown.csrf) && !shown.is_csrf("") && !shown.is_csrf(&cookie));
+        assert!(shown.csrf.is(shown.csrf.as_str()) && !shown.csrf.is("") && !shown.csrf.is(&cookie));
         sessions.end(&shown);
         assert_eq!(sessions.show(&cookie, later(2), true), None);
     }

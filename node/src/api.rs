@@ -47,6 +47,16 @@ pub struct SealTube {
     pub not_full: bool,
 }
 
+/// `POST /tubes/{barcode}/reopen`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReopenTube {
+    /// Why.
+    pub reason: Remark,
+    /// Who.
+    pub operator: Operator,
+}
+
 /// `POST /tubes/{barcode}/move`: the tube in the path is the wrong one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

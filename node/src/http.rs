@@ -13,7 +13,7 @@ mod nodes;
 mod overview;
 pub mod problem;
 mod registrations;
-mod results;
+pub mod results;
 mod tubes;
 
 use std::sync::Arc;
@@ -163,6 +163,7 @@ pub fn router(shell: Shell, token: Token, beside: &[Figures]) -> Router {
         .route("/tubes", get(tubes::list).post(tubes::open))
         .route("/tubes/{barcode}", get(tubes::show))
         .route("/tubes/{barcode}/seal", post(tubes::seal))
+        .route("/tubes/{barcode}/reopen", post(tubes::reopen))
         .route("/tubes/{barcode}/move", post(tubes::relocate))
         .route("/tubes/{barcode}/receive", post(tubes::receive))
         .route("/registrations", get(registrations::list).post(registrations::register))
@@ -174,7 +175,6 @@ pub fn router(shell: Shell, token: Token, beside: &[Figures]) -> Router {
         .route("/boxes/{barcode}/receive", post(boxes::receive))
         .route("/results", post(results::report))
         .route("/results/correct", post(results::correct))
-        .route("/results/lookup", post(results::lookup))
         .route("/reviews", post(results::review))
         .route("/codes", post(codes::issue))
         .route("/codes/revoke", post(codes::revoke))

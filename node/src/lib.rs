@@ -15,6 +15,7 @@ pub mod http;
 pub mod intake;
 pub mod keys;
 pub mod network;
+pub mod page;
 pub mod picture;
 pub mod reading;
 pub mod runtime;

@@ -31,7 +31,7 @@ mod snapshot;
 mod tables;
 
 pub use snapshot::{Disk, Snapshot};
-pub use tables::Tables;
+pub use tables::{Tables, store_write};
 
 /// Commands that may wait for the driver; more wait in their callers.
 const COMMANDS_QUEUE: usize = 256;

@@ -75,6 +75,15 @@ pub enum Command {
         /// Seal although it is not full.
         not_full: bool,
     },
+    /// Fill a sealed tube again.
+    Reopen {
+        /// Which.
+        tube: Barcode,
+        /// Why.
+        reason: Remark,
+        /// Who.
+        operator: Operator,
+    },
     /// Put a sealed tube in a box.
     Pack {
         /// Which tube.
@@ -389,6 +398,18 @@ pub enum Refusal {
     /// It is not sealed.
     #[error("tube {tube} is not sealed: seal it before it is packed")]
     TubeNotSealed {
+        /// Which.
+        tube: Barcode,
+    },
+    /// It is open.
+    #[error("tube {tube} is not sealed: there is nothing to reopen")]
+    TubeStillOpen {
+        /// Which.
+        tube: Barcode,
+    },
+    /// It is in a transport box.
+    #[error("tube {tube} was packed in a box: open another tube")]
+    TubePacked {
         /// Which.
         tube: Barcode,
     },

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
 
-use crate::fact::{Fact, Role, SealKey};
+use crate::fact::{Fact, Role, SealKey, in_a_document};
 use crate::id::{FeedId, NodeKey, SeqNo};
 use crate::policy::Policy;
 use crate::roster::Roster;
@@ -98,22 +98,9 @@ impl Control {
                 }
                 Effect::None
             }
-            Fact::Opened(_)
-            | Fact::Registered(_)
-            | Fact::Voided(_)
-            | Fact::Amended(_)
-            | Fact::Moved(_)
-            | Fact::Sealed(_)
-            | Fact::Packed(_)
-            | Fact::HandedOver(_)
-            | Fact::Received(_)
-            | Fact::Reported(_)
-            | Fact::Corrected(_)
-            | Fact::Reviewed(_)
-            | Fact::ForkProof(_)
-            | Fact::ForkDecided(_)
-            | Fact::Issued(_)
-            | Fact::Revoked(_) => Effect::None,
+            in_a_document!() | Fact::ForkProof(_) | Fact::ForkDecided(_) | Fact::Issued(_) | Fact::Revoked(_) => {
+                Effect::None
+            }
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::command::{Command, Refusal};
 use crate::fact::{
-    Amended, Corrected, Fact, HandedOver, Moved, Opened, Outcome, Packed, Received, Reported, Reviewed, Role, Sealed,
-    Seen, Stage, Subject, Voided,
+    Amended, Corrected, Fact, HandedOver, Moved, Opened, Outcome, Packed, Received, Reopened, Reported, Reviewed, Role,
+    Sealed, Seen, Stage, Subject, Voided,
 };
 use crate::id::{Barcode, EntryId, FeedId, Lane, NodeKey};
 use crate::time::Stamp;
@@ -59,6 +59,7 @@ pub fn needs(command: &Command) -> Vec<Subject> {
         | Command::Void { tube: t, .. }
         | Command::Amend { tube: t, .. }
         | Command::Seal { tube: t, .. }
+        | Command::Reopen { tube: t, .. }
         | Command::Report { tube: t, .. }
         | Command::Correct { tube: t, .. } => vec![tube(t)],
         Command::Register(register) => vec![tube(&register.tube)],
@@ -158,6 +159,17 @@ impl Desk<'_> {
                     return Err(Refusal::TubeNotFull { tube, count, pool });
                 }
                 one(Sealed { tube, count: u8::try_from(count).unwrap_or(u8::MAX), operator, seen }.into())
+            }
+            Command::Reopen { tube, reason, operator } => {
+                self.only(&[Role::Site])?;
+                if !paper.summary.is_sealed() {
+                    return Err(Refusal::TubeStillOpen { tube });
+                }
+                let packed = |said: &DocumentFact| matches!(said.fact, Fact::Packed(_));
+                if paper.facts.iter().any(packed) {
+                    return Err(Refusal::TubePacked { tube });
+                }
+                one(Reopened { tube, reason, operator, seen }.into())
             }
             Command::Move { registrations, from, to, reason, operator } => {
                 self.only(&[Role::Site, Role::Authority])?;

@@ -155,7 +155,48 @@ facts! {
     21 Revoked [Authority];
     /// Which history of a forked feed counts.
     22 ForkDecided [Authority];
+    /// A sealed tube is filled again: a supervisor's decision.
+    23 Reopened [Site];
 }
+
+/// The kinds that belong to no document: who takes part, what is trusted and received, who has a code. A pattern, so
+/// that a match over every kind stays one: a new kind of any other sort has to be thought of in each.
+macro_rules! in_no_document {
+    () => {
+        $crate::fact::Fact::Enrolled(_)
+            | $crate::fact::Fact::Withdrawn(_)
+            | $crate::fact::Fact::Trust(_)
+            | $crate::fact::Fact::Policy(_)
+            | $crate::fact::Fact::Status(_)
+            | $crate::fact::Fact::Receipt(_)
+            | $crate::fact::Fact::ForkProof(_)
+            | $crate::fact::Fact::ForkDecided(_)
+            | $crate::fact::Fact::SealKey(_)
+            | $crate::fact::Fact::Issued(_)
+            | $crate::fact::Fact::Revoked(_)
+    };
+}
+pub(crate) use in_no_document;
+
+/// The kinds that are in the document of a tube or a box. A pattern like [`in_no_document`].
+macro_rules! in_a_document {
+    () => {
+        $crate::fact::Fact::Opened(_)
+            | $crate::fact::Fact::Registered(_)
+            | $crate::fact::Fact::Voided(_)
+            | $crate::fact::Fact::Amended(_)
+            | $crate::fact::Fact::Moved(_)
+            | $crate::fact::Fact::Sealed(_)
+            | $crate::fact::Fact::Reopened(_)
+            | $crate::fact::Fact::Packed(_)
+            | $crate::fact::Fact::HandedOver(_)
+            | $crate::fact::Fact::Received(_)
+            | $crate::fact::Fact::Reported(_)
+            | $crate::fact::Fact::Corrected(_)
+            | $crate::fact::Fact::Reviewed(_)
+    };
+}
+pub(crate) use in_a_document;
 
 impl Fact {
     /// The bytes that go into an entry.
@@ -194,6 +235,7 @@ impl Fact {
             | Self::Voided(Voided { tube, .. })
             | Self::Amended(Amended { tube, .. })
             | Self::Sealed(Sealed { tube, .. })
+            | Self::Reopened(Reopened { tube, .. })
             | Self::Reported(Reported { tube, .. })
             | Self::Corrected(Corrected { tube, .. }) => vec![Subject::Tube(tube.clone())],
             Self::Moved(Moved { from, to, .. }) => vec![Subject::Tube(from.clone()), Subject::Tube(to.clone())],
@@ -204,17 +246,7 @@ impl Fact {
             Self::Received(Received { subject, .. }) | Self::Reviewed(Reviewed { subject, .. }) => {
                 vec![subject.clone()]
             }
-            Self::Enrolled(_)
-            | Self::Withdrawn(_)
-            | Self::Trust(_)
-            | Self::Policy(_)
-            | Self::Status(_)
-            | Self::Receipt(_)
-            | Self::ForkProof(_)
-            | Self::ForkDecided(_)
-            | Self::SealKey(_)
-            | Self::Issued(_)
-            | Self::Revoked(_) => Vec::new(),
+            in_no_document!() => Vec::new(),
         }
     }
 
@@ -228,23 +260,35 @@ impl Fact {
             | Self::Amended(Amended { seen, .. })
             | Self::Moved(Moved { seen, .. })
             | Self::Sealed(Sealed { seen, .. })
+            | Self::Reopened(Reopened { seen, .. })
             | Self::Packed(Packed { seen, .. })
             | Self::HandedOver(HandedOver { seen, .. })
             | Self::Received(Received { seen, .. })
             | Self::Reported(Reported { seen, .. })
             | Self::Corrected(Corrected { seen, .. })
             | Self::Reviewed(Reviewed { seen, .. }) => seen.as_deref().unwrap_or(&[]),
-            Self::Enrolled(_)
-            | Self::Withdrawn(_)
-            | Self::Trust(_)
-            | Self::Policy(_)
-            | Self::Status(_)
-            | Self::Receipt(_)
-            | Self::ForkProof(_)
-            | Self::ForkDecided(_)
-            | Self::SealKey(_)
-            | Self::Issued(_)
-            | Self::Revoked(_) => &[],
+            in_no_document!() => &[],
+        }
+    }
+
+    /// Who said it, as their site or laboratory names them; nobody for what belongs to no document.
+    #[must_use]
+    pub const fn operator(&self) -> Option<&Operator> {
+        match self {
+            Self::Opened(Opened { operator, .. })
+            | Self::Registered(Registered { operator, .. })
+            | Self::Voided(Voided { operator, .. })
+            | Self::Amended(Amended { operator, .. })
+            | Self::Moved(Moved { operator, .. })
+            | Self::Sealed(Sealed { operator, .. })
+            | Self::Reopened(Reopened { operator, .. })
+            | Self::Packed(Packed { operator, .. })
+            | Self::HandedOver(HandedOver { operator, .. })
+            | Self::Received(Received { operator, .. })
+            | Self::Reported(Reported { operator, .. })
+            | Self::Corrected(Corrected { operator, .. })
+            | Self::Reviewed(Reviewed { operator, .. }) => Some(operator),
+            in_no_document!() => None,
         }
     }
 }

@@ -13,7 +13,7 @@
 
 use crate::chunk::OpenedChunk;
 use crate::entry::{Checkpoint, Entry};
-use crate::fact::{Fact, Reviewed, Role, Subject};
+use crate::fact::{Fact, Reviewed, Role, Subject, in_no_document};
 use crate::id::{EntryId, FeedHeader, FeedId, Hash, Lane, NodeKey, SeqNo};
 use crate::io::Arrival;
 use crate::view::{Batch, Table, View, ViewError};
@@ -310,20 +310,11 @@ impl Fold<'_, '_> {
             // These change documents or control only; a code in a lane that others read is nobody's code.
             Fact::Amended(_)
             | Fact::Moved(_)
+            | Fact::Reopened(_)
             | Fact::Packed(_)
             | Fact::HandedOver(_)
             | Fact::Received(_)
-            | Fact::Enrolled(_)
-            | Fact::Withdrawn(_)
-            | Fact::Trust(_)
-            | Fact::Policy(_)
-            | Fact::Status(_)
-            | Fact::Receipt(_)
-            | Fact::ForkProof(_)
-            | Fact::ForkDecided(_)
-            | Fact::SealKey(_)
-            | Fact::Issued(_)
-            | Fact::Revoked(_) => Ok(()),
+            | in_no_document!() => Ok(()),
         }
     }
 

@@ -96,6 +96,7 @@ pub fn command_name(command: &Command) -> String {
         Command::Amend { tube, .. } => format!("amend in {tube}"),
         Command::Move { from, to, .. } => format!("move from {from} to {to}"),
         Command::Seal { tube, .. } => format!("seal {tube}"),
+        Command::Reopen { tube, .. } => format!("reopen {tube}"),
         Command::Pack { tube, transport, .. } => format!("pack {tube} into {transport}"),
         Command::HandOver { transport, .. } => format!("hand over {transport}"),
         Command::Receive { subject, .. } => format!("receive {subject:?}"),

@@ -2,38 +2,23 @@
 
 use anyhow::{Context, ensure};
 use serde_json::json;
-use swabmesh_tests::repository::root;
+use swabmesh_tests::access;
 use swabmesh_tests::site::{Rig, resident};
-use swabmesh_tests::tool;
 
 use crate::phone::{Phone, register};
 
 /// The smallest phone, and a monitor.
 const WIDTHS: [u32; 2] = [360, 1_920];
 
-/// axe-core as npm delivers it; `None` where it is missing and may be.
-fn axe() -> Option<String> {
-    let script = std::fs::read_to_string(root().join("target/npm/node_modules/axe-core/axe.min.js")).ok();
-    if script.is_none() {
-        tool::missing("axe-core").unwrap();
-    }
-    script
-}
-
-/// Fails on any finding that keeps somebody out, and on a page wider than its window.
+/// What holds for every page, and that nothing is too small for a thumb: fields no more than buttons.
 fn check(phone: &Phone, axe: &str, state: &str) -> anyhow::Result<()> {
-    let run = "const done = arguments[arguments.length - 1];
-        axe.run(document, { resultTypes: ['violations'] }).then((found) => done(found.violations
-            .filter((one) => one.impact === 'serious' || one.impact === 'critical')
-            .map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`)));";
-    let found = phone.browser.run_async(&format!("{axe};{run}"))?;
-    ensure!(found == json!([]), "{state}: {found}");
+    access::check(&phone.browser, axe, state)?;
     let over = phone.browser.run(
         "return Math.max(...['html', 'main', 'nav'].map((one) => document.querySelector(one)).map((one) => one.scrollWidth - one.clientWidth))",
     )?;
     ensure!(over.as_i64().context("no width")? <= 0, "{state}: {over} pixels too wide");
     let small = phone.browser.run(
-        "return [...document.querySelectorAll('button, input:not([type=checkbox]), select')].filter((one) => one.offsetParent)
+        "return [...document.querySelectorAll('input:not([type=checkbox]), select')].filter((one) => one.offsetParent)
             .filter((one) => one.offsetHeight < 56).map((one) => one.outerHTML)",
     )?;
     ensure!(small == json!([]), "{state}: too small for a thumb: {small}");
@@ -42,7 +27,7 @@ fn check(phone: &Phone, axe: &str, state: &str) -> anyhow::Result<()> {
 
 #[test]
 fn nothing_serious_keeps_anybody_from_using_the_page_on_a_phone_or_a_monitor() {
-    let (true, Some(axe)) = (crate::browser(), axe()) else { return };
+    let (true, Some(axe)) = (crate::browser(), access::axe().unwrap()) else { return };
     let rig = Rig::build(&[]).unwrap();
     let who = resident(40);
     register(&rig, &[&who]).unwrap();

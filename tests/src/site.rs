@@ -98,7 +98,11 @@ impl Node {
         Ok(())
     }
 
-    fn token(&self) -> anyhow::Result<String> {
+    /// What its administrator reads in its directory.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn token(&self) -> anyhow::Result<String> {
         Ok(std::fs::read_to_string(self.data.join("secrets/api-token"))?.trim().to_owned())
     }
 

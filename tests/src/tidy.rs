@@ -3,6 +3,7 @@
 pub mod files;
 pub mod layers;
 pub mod links;
+pub mod rules;
 pub mod words;
 
 use crate::repository::Source;

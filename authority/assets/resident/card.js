@@ -1,15 +1,18 @@
 // A code as it is held out: name, symbol, until when; and the same as an image and on paper.
 
-import { $, drawn, el, notice, put } from "./elements.js";
+import { notice } from "./elements.js";
+import { Silent } from "./page/ask.js";
+import { $, drawn, el, put } from "./page/dom.js";
+import { t } from "./page/text.js";
 import { path, QUIET_ZONE, symbol } from "./qr.js";
-import { now_ms, Silent } from "./authority.js";
-import { t, until } from "./text.js";
+import { now_ms } from "./authority.js";
+import { until } from "./time.js";
 
 export function qr(text, label) {
   const made = symbol(text);
   const side = made.side + 2 * QUIET_ZONE;
-  const svg = drawn("svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges", class: "qr" });
-  svg.append(drawn("rect", { width: side, height: side, fill: "#fff" }), drawn("path", { d: path(made) }));
+  const shown = { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges", class: "qr" };
+  const svg = drawn("svg", shown, drawn("rect", { width: side, height: side, fill: "#fff" }), drawn("path", { d: path(made) }));
   svg.dataset.version = made.version;
   return svg;
 }

@@ -1,10 +1,11 @@
 // The static code: got once, shown for a month, with or without a network.
 
-import { button, el, put } from "./elements.js";
+import { button } from "./elements.js";
 import { card, print, saveImage } from "./card.js";
 import { drawing, post } from "./authority.js";
 import { keepCode, keptCode } from "./kept.js";
-import { t } from "./text.js";
+import { el, put } from "./page/dom.js";
+import { t } from "./page/text.js";
 
 async function fetchCode(view, tell, renew = false) {
   await tell(async () => {
@@ -29,7 +30,7 @@ export function show(view, tell) {
       view,
       el("h1", {}, t("code.title")),
       el("p.lead", {}, t("code.lead")),
-      button(t("code.get"), () => fetchCode(view, tell), "primary.big"),
+      button(t("code.get"), () => fetchCode(view, tell), "strong.big"),
       el("p.hint", {}, t("code.hint")),
     );
     return;
@@ -42,7 +43,7 @@ export function show(view, tell) {
       el(
         "div.row",
         {},
-        button(t("save"), () => tell(() => saveImage(code, t("code.title"))), "primary"),
+        button(t("save"), () => tell(() => saveImage(code, t("code.title"))), "strong"),
         button(t("print"), () => tell(() => print(() => drawing("/code/sheet")))),
       ),
       el("p.hint", {}, t("code.offline")),

@@ -1,11 +1,13 @@
 // The live code: signed here every ten seconds, with or without a network; a picture of it is worthless a minute later (C5).
 
-import { button, el, put } from "./elements.js";
+import { button } from "./elements.js";
 import { keepLive, keptLive, phoneKey, publicHex } from "./kept.js";
 import { now_ms, post } from "./authority.js";
+import { el, put } from "./page/dom.js";
+import { t } from "./page/text.js";
 import { present } from "./presentation.js";
 import { qr } from "./card.js";
-import { clock, t, until } from "./text.js";
+import { clock, until } from "./time.js";
 
 // A presentation lives 30 s: whoever scans gets one with at least 20 s left.
 const REDRAW_MS = 10_000;
@@ -43,7 +45,7 @@ export async function show(view, tell) {
       view,
       el("h1", {}, t("live.title")),
       el("p.lead", {}, t("live.lead")),
-      button(t("live.begin"), () => begin(view, tell), "primary.big"),
+      button(t("live.begin"), () => begin(view, tell), "strong.big"),
       el("p.hint", {}, t("live.hint")),
     );
     return;

@@ -1,10 +1,11 @@
 // Relatives: who they are, their codes to show or print, applications (C4).
 
-import { button, el, put } from "./elements.js";
+import { button } from "./elements.js";
 import { drawing, get, post } from "./authority.js";
 import { card, print, saveImage } from "./card.js";
+import { el, put } from "./page/dom.js";
+import { t } from "./page/text.js";
 import { form, proofFields } from "./sign-in.js";
-import { t } from "./text.js";
 
 // A phone's photograph has 12 megapixels; the page of a register is legible with two.
 const PHOTO_SIDE_MAX = 1800;
@@ -47,7 +48,7 @@ async function showCode(view, tell, link) {
         el(
           "div.row",
           {},
-          button(t("save"), () => tell(() => saveImage(code, title)), "primary"),
+          button(t("save"), () => tell(() => saveImage(code, title)), "strong"),
           button(t("print"), () => tell(() => print(() => drawing(`/relatives/${link.link}/sheet`)))),
         ),
         el("p.hint", {}, t("relative.print")),
@@ -67,7 +68,7 @@ function item(view, tell, link) {
     el("p.name", {}, el("span", {}, `${link.relation} · ${link.name}`), el("span.digits", {}, t("last-four", { digits: link.last_four }))),
     el("p", {}, el("b", {}, t(`link.${link.state}`)), link.reason && link.state !== "approved" && ` ${link.reason}`),
     link.state === "refused" && el("p.hint", {}, t("link.routes")),
-    link.state === "approved" && button(t("relative.get"), () => showCode(view, tell, link), "primary"),
+    link.state === "approved" && button(t("relative.get"), () => showCode(view, tell, link), "strong"),
     link.state === "approved" && end,
   );
 }

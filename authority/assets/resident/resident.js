@@ -1,14 +1,16 @@
 // The page: who is signed in, which view is open, whether the authority answers.
 
-import { $, button, notice, put } from "./elements.js";
+import { button, notice } from "./elements.js";
 import * as authority from "./authority.js";
 import * as code from "./code.js";
 import { forget, keptCode, keptLive } from "./kept.js";
 import * as live from "./live.js";
+import { Refused, Silent, signedIn, whenSignedOut } from "./page/ask.js";
+import { $, put } from "./page/dom.js";
+import { apply, onTurn, t } from "./page/text.js";
 import * as relatives from "./relatives.js";
 import * as results from "./results.js";
 import * as signIn from "./sign-in.js";
-import { apply, current, t, turn } from "./text.js";
 
 const VIEWS = { code, live, results, relatives };
 const NEEDS_SESSION = ["results", "relatives"];
@@ -21,8 +23,8 @@ async function tell(work) {
   try {
     await work();
   } catch (error) {
-    if (error instanceof authority.Refused) notice(error.words.what, error.words.next);
-    else if (error instanceof authority.Silent) notice(t("silent"), t("silent.next"));
+    if (error instanceof Refused) notice(error.words.what, error.words.next);
+    else if (error instanceof Silent) notice(t("silent"), t("silent.next"));
     else notice(t("failed"), error.message);
   }
 }
@@ -30,9 +32,7 @@ async function tell(work) {
 const holdsSomething = () => Boolean(keptCode() || keptLive());
 
 function bar() {
-  apply();
-  $("language").textContent = current() === "zh" ? "English" : "中文";
-  $("language").lang = current() === "zh" ? "en" : "zh-CN";
+  document.title = t("title");
   const shown = who ?? keptCode() ?? keptLive();
   $("who").textContent = shown ? shown.name : t("title");
   $("leave").hidden = !shown;
@@ -73,7 +73,7 @@ async function entered(session) {
 
 async function began(session) {
   who = session;
-  authority.signedIn(session.csrf);
+  signedIn(session.csrf);
   await render();
   $("view").focus({ preventScroll: true });
 }
@@ -87,7 +87,7 @@ async function leave() {
       await forget();
       who = null;
       open = "code";
-      authority.signedIn(null);
+      signedIn(null);
       await render();
     }
   });
@@ -100,7 +100,7 @@ async function start() {
     const session = await authority.get("/session");
     if (session.csrf) {
       who = session;
-      authority.signedIn(session.csrf);
+      signedIn(session.csrf);
       bar();
       if (!holdsSomething()) return await render();
       await code.refresh($("view"), tell);
@@ -108,20 +108,17 @@ async function start() {
       return;
     }
   } catch (error) {
-    if (!(error instanceof authority.Silent)) throw error;
+    if (!(error instanceof Silent)) throw error;
   }
   if (!holdsSomething()) await render();
 }
 
-authority.whenSignedOut(() => {
+whenSignedOut(() => {
   who = null;
-  authority.signedIn(null);
+  signedIn(null);
 });
 authority.whenReach((reached) => ($("offline").hidden = reached));
-$("language").addEventListener("click", () => {
-  turn();
-  render();
-});
+onTurn(render);
 $("leave").addEventListener("click", leave);
 apply();
 bar();

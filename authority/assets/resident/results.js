@@ -1,8 +1,10 @@
 // Results: one's own first, then each relative's; in words, a colour and a sign, never a colour alone.
 
-import { button, el, put } from "./elements.js";
+import { button } from "./elements.js";
 import { get } from "./authority.js";
-import { moment, t } from "./text.js";
+import { el, put } from "./page/dom.js";
+import { t } from "./page/text.js";
+import { moment } from "./time.js";
 
 const SIGNS = { negative: "✓", positive: "!", retest: "!", again: "↻", waiting: "…" };
 

@@ -1,8 +1,9 @@
 // Signing in: document and name, as they were registered.
 
-import { button, el, put } from "./elements.js";
+import { button } from "./elements.js";
 import { post } from "./authority.js";
-import { t } from "./text.js";
+import { el, put } from "./page/dom.js";
+import { t } from "./page/text.js";
 
 // In the order in which people have them; infants have no number of their own and get codes as relatives.
 export const DOCUMENTS = [1, 2, 3, 4, 5, 6, 7, 9];
@@ -20,7 +21,7 @@ export function proofFields(prefix) {
 
 // A form whose button is also pressed by Enter.
 export function form(fields, words, work) {
-  const send = button(words, () => (made.reportValidity() ? work() : undefined), "primary.big");
+  const send = button(words, () => (made.reportValidity() ? work() : undefined), "strong.big");
   const made = el("form", { onsubmit: (event) => (event.preventDefault(), send.click()) }, ...fields, send);
   return made;
 }

@@ -3,45 +3,39 @@
 //! A session is a random cookie that scripts cannot read and other sites cannot send. What changes anything besides
 //! carries the session's own token in the form, so that a foreign page cannot write it.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use sha2::{Digest, Sha256};
 use swabmesh_node::http::problem::Problem;
-use swabmesh_node::keys::{KeyError, draw};
+use swabmesh_node::keys::KeyError;
+use swabmesh_node::page::secret::Cookie;
+use swabmesh_node::page::sessions;
 use swabmesh_protocol::fact::Operator;
-use swabmesh_protocol::id::hex;
 
 use super::office::Office;
 
-/// How long a session lasts. Source: guess; a shift.
-const SESSION: Duration = Duration::from_secs(10 * 3_600);
+/// Seconds a session lasts. Source: guess; a shift.
+const SESSION_S: u64 = 10 * 3_600;
 /// Sessions kept; the oldest goes first. Source: guess; an office has dozens of screens.
 const SESSIONS_MAX: usize = 256;
 /// The cookie.
-const COOKIE: &str = "swabmesh_authority";
+const COOKIE: Cookie = Cookie::new(Cow::Borrowed("swabmesh_authority"), "/");
 
-/// Somebody at the page.
-#[derive(Debug, Clone)]
-pub(super) struct Session {
-    /// As they named themselves; their decisions and looks carry it.
-    pub(super) operator: Operator,
-    /// What every form must carry.
-    pub(super) form_token: String,
-    until: Instant,
-}
+/// Somebody at the page, as they named themselves: their decisions and looks carry it. Every form carries the token.
+pub(super) type Session = sessions::Session<Operator>;
 
-/// The sessions of this process; a restart ends them.
-#[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<BTreeMap<[u8; 32], Session>>);
+/// The sessions of this process.
+#[derive(Debug)]
+pub(super) struct Sessions(sessions::Sessions<Operator>);
 
-fn hashed(secret: &str) -> [u8; 32] {
-    Sha256::digest(secret.as_bytes()).into()
+impl Default for Sessions {
+    fn default() -> Self {
+        Self(sessions::Sessions::new(SESSIONS_MAX, Duration::from_secs(SESSION_S)))
+    }
 }
 
 impl Sessions {
@@ -50,41 +44,22 @@ impl Sessions {
     /// # Errors
     /// [`KeyError::Random`].
     pub(super) fn begin(&self, operator: Operator) -> Result<String, KeyError> {
-        let secret = hex(&draw::<32>()?);
-        let session = Session { operator, form_token: hex(&draw::<16>()?), until: Instant::now() + SESSION };
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        sessions.retain(|_, session| session.until > now);
-        if sessions.len() >= SESSIONS_MAX
-            && let Some(oldest) = sessions.iter().min_by_key(|(_, session)| session.until).map(|(key, _)| *key)
-        {
-            sessions.remove(&oldest);
-        }
-        sessions.insert(hashed(&secret), session);
-        Ok(format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", SESSION.as_secs()))
+        Ok(COOKIE.set(&self.0.begin(operator, Instant::now())?, SESSION_S, false))
     }
 
     /// The session whose cookie a request shows.
     #[must_use]
     pub(super) fn of(&self, headers: &HeaderMap) -> Option<Session> {
-        let secret = shown(headers)?;
-        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(&hashed(secret)).filter(|session| session.until > Instant::now()).cloned()
+        self.0.show(COOKIE.shown(headers)?, Instant::now())
     }
 
     /// Ends the session of a request; gives the header that removes its cookie.
     pub(super) fn end(&self, headers: &HeaderMap) -> String {
-        if let Some(secret) = shown(headers) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&hashed(secret));
+        if let Some(secret) = COOKIE.shown(headers) {
+            self.0.end(secret);
         }
-        format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")
+        COOKIE.drop()
     }
-}
-
-fn shown(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, secret)| secret)
 }
 
 /// Lets whoever shows the node's token through; a session may read.
@@ -107,12 +82,11 @@ pub(super) async fn api(State(office): State<Office>, request: Request, next: Ne
 /// # Errors
 /// A [`Problem`] with status 403.
 pub(super) fn check_form(session: &Session, form_token: &str) -> Result<(), Problem> {
-    if hashed(form_token) == hashed(&session.form_token) {
+    if session.csrf.is(form_token) {
         return Ok(());
     }
     let what_to_do = "Go back, load the page again and repeat what you did.";
-    let status = axum::http::StatusCode::FORBIDDEN;
-    Err(Problem::new(status, "form-token", "the form is not one of this session", what_to_do))
+    Err(Problem::new(StatusCode::FORBIDDEN, "form-token", "the form is not one of this session", what_to_do))
 }
 
 #[cfg(test)]
@@ -133,10 +107,10 @@ mod tests {
         let pair = set.split(';').next().unwrap();
         let headers = with_cookie(&format!("theme=dark; {pair}"));
         let session = sessions.of(&headers).unwrap();
-        assert_eq!(session.operator.as_str(), "li");
-        assert!(check_form(&session, &session.form_token).is_ok());
+        assert_eq!(session.who.as_str(), "li");
+        assert!(check_form(&session, session.csrf.as_str()).is_ok());
         assert_eq!(check_form(&session, "").unwrap_err().status, 403);
-        assert!(sessions.of(&with_cookie(&format!("{COOKIE}=x"))).is_none());
+        assert!(sessions.of(&with_cookie("swabmesh_authority=x")).is_none());
         sessions.end(&headers);
         assert!(sessions.of(&headers).is_none());
     }
@@ -149,6 +123,5 @@ mod tests {
             sessions.begin(Operator::default()).unwrap();
         }
         assert!(sessions.of(&with_cookie(first.split(';').next().unwrap())).is_none());
-        assert_eq!(sessions.0.lock().unwrap().len(), SESSIONS_MAX);
     }
 }

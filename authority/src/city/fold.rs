@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use swabmesh_node::clock::day;
 use swabmesh_node::reading;
 use swabmesh_protocol::entry::Entry;
-use swabmesh_protocol::fact::{Fact, Remark, Role, Subject};
+use swabmesh_protocol::fact::{Fact, Operator, Remark, Role, Subject};
 use swabmesh_protocol::id::{Barcode, EntryId, FeedHeader, FeedId, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::project::{HeadRecord, document_facts, entries, heads};
 use swabmesh_protocol::tube::view::{Member, TubeView};
@@ -137,7 +137,6 @@ struct Said<'f> {
     transport: Option<&'f Barcode>,
     registration: Option<EntryId>,
     value: String,
-    operator: &'f str,
     reason: &'f str,
 }
 
@@ -150,16 +149,10 @@ impl At<'_> {
     fn statements(&self, fact: &Fact) -> Vec<Row> {
         let one = |said: Said<'_>| vec![self.row(0, fact, &said)];
         match fact {
-            Fact::Opened(f) => one(Said {
-                tube: Some(&f.tube),
-                value: f.pool.to_string(),
-                operator: f.operator.as_str(),
-                ..Said::default()
-            }),
+            Fact::Opened(f) => one(Said { tube: Some(&f.tube), value: f.pool.to_string(), ..Said::default() }),
             Fact::Voided(f) => one(Said {
                 tube: Some(&f.tube),
                 registration: Some(f.registration),
-                operator: f.operator.as_str(),
                 reason: f.reason.as_str(),
                 ..Said::default()
             }),
@@ -167,7 +160,6 @@ impl At<'_> {
                 tube: Some(&f.tube),
                 registration: Some(f.registration),
                 value: format!("{}={}", named(&f.field), f.value),
-                operator: f.operator.as_str(),
                 reason: f.reason.as_str(),
                 transport: None,
             }),
@@ -178,54 +170,37 @@ impl At<'_> {
                         tube: Some(&f.from),
                         registration: Some(*registration),
                         value: f.to.to_string(),
-                        operator: f.operator.as_str(),
                         reason: f.reason.as_str(),
                         transport: None,
                     };
                     self.row(part, fact, &said)
                 })
                 .collect(),
-            Fact::Sealed(f) => one(Said {
-                tube: Some(&f.tube),
-                value: f.count.to_string(),
-                operator: f.operator.as_str(),
-                ..Said::default()
-            }),
-            Fact::Packed(f) => one(Said {
-                tube: Some(&f.tube),
-                transport: Some(&f.transport),
-                operator: f.operator.as_str(),
-                ..Said::default()
-            }),
-            Fact::HandedOver(f) => one(Said {
-                transport: Some(&f.transport),
-                value: format!("{} {}", f.count, f.to),
-                operator: f.operator.as_str(),
-                ..Said::default()
-            }),
+            Fact::Sealed(f) => one(Said { tube: Some(&f.tube), value: f.count.to_string(), ..Said::default() }),
+            Fact::Reopened(f) => one(Said { tube: Some(&f.tube), reason: f.reason.as_str(), ..Said::default() }),
+            Fact::Packed(f) => one(Said { tube: Some(&f.tube), transport: Some(&f.transport), ..Said::default() }),
+            Fact::HandedOver(f) => {
+                one(Said { transport: Some(&f.transport), value: format!("{} {}", f.count, f.to), ..Said::default() })
+            }
             Fact::Received(f) => {
                 let (tube, transport) = about(&f.subject);
-                let (value, operator) = (f.count.to_string(), f.operator.as_str());
-                one(Said { tube, transport, value, operator, ..Said::default() })
+                one(Said { tube, transport, value: f.count.to_string(), ..Said::default() })
             }
             Fact::Reported(f) => one(Said {
                 tube: Some(&f.tube),
                 value: format!("{} {}", named(&f.outcome), named(&f.stage)),
-                operator: f.operator.as_str(),
                 ..Said::default()
             }),
             Fact::Corrected(f) => one(Said {
                 tube: Some(&f.tube),
                 value: format!("{} corrected", named(&f.outcome)),
-                operator: f.operator.as_str(),
                 reason: f.reason.as_str(),
                 ..Said::default()
             }),
             Fact::Reviewed(f) => {
                 let (tube, transport) = about(&f.subject);
                 let value = format!("{}={}", f.register, f.value);
-                let (operator, reason) = (f.operator.as_str(), f.reason.as_str());
-                one(Said { tube, transport, value, operator, reason, registration: None })
+                one(Said { tube, transport, value, reason: f.reason.as_str(), ..Said::default() })
             }
             // Registrations and codes have tables of their own; the others are the node's business.
             Fact::Registered(_)
@@ -260,7 +235,7 @@ impl At<'_> {
             said.transport.map(Barcode::as_str).into(),
             said.registration.map_or(Value::Null, |entry| entry.to_string().as_str().into()),
             Value::said(&said.value),
-            Value::said(said.operator),
+            Value::said(fact.operator().map_or("", Operator::as_str)),
             Value::said(said.reason),
         ]
     }

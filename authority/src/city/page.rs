@@ -6,6 +6,7 @@
 mod board;
 mod cases;
 mod enrolments;
+mod form;
 mod html;
 mod live;
 mod login;
@@ -13,20 +14,25 @@ mod search;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use swabmesh_node::http::problem::Problem;
+use swabmesh_node::embedded;
+use swabmesh_node::page::files::{Embedded, Files};
+use swabmesh_node::page::guard::Policy;
 
 use super::door::Session;
 use super::office::Office;
-use html::{escape, say};
+use form::{Trouble, over};
 pub(super) use live::Cached;
 
-/// What a page may load, and where it may be shown: itself, and nowhere.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
-                      img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// Where the files are.
+const BELOW: &str = "/city";
+
+const OWN: Embedded = embedded!["page/": "authority.css", "authority.js"];
+
+/// The page works without a script, by forms that go to itself.
+const POLICY: Policy = Policy { also: "img-src 'self'; form-action 'self'", camera: false };
 
 /// The pages.
 pub(super) fn router(office: &Office) -> Router {
@@ -43,18 +49,12 @@ pub(super) fn router(office: &Office) -> Router {
         .route("/city/details", post(search::details))
         .route("/city/logout", post(login::logout))
         .layer(from_fn_with_state(office.clone(), enter));
-    Router::new()
+    let routes = Router::new()
         .merge(inside)
         .route("/city/login", get(login::show).post(login::login))
-        .route("/city/authority.css", get(|| asset("text/css; charset=utf-8", include_str!("page/authority.css"))))
-        .route("/city/authority.js", get(|| asset("text/javascript; charset=utf-8", include_str!("page/authority.js"))))
-        .layer(from_fn(guarded))
         .with_state(office.clone())
-}
-
-async fn asset(kind: &'static str, text: &'static str) -> Response {
-    std::future::ready(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response())
-        .await
+        .merge(Files::below(BELOW, OWN).routes());
+    POLICY.guard(routes)
 }
 
 /// Lets people with a session in and shows the others the door.
@@ -66,52 +66,28 @@ async fn enter(State(office): State<Office>, mut request: Request, next: Next) -
         return if request.method().is_safe() {
             Redirect::to("/city/login").into_response()
         } else {
-            let what_to_do = "Log in and repeat what you did.";
-            trouble(&Problem::new(StatusCode::UNAUTHORIZED, "session", "the session is over", what_to_do))
+            Trouble::from(over()).into_response()
         };
     };
     request.extensions_mut().insert(session);
     next.run(request).await
 }
 
-/// Headers that keep a page from being framed, sniffed, stored, or told elsewhere.
-async fn guarded(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("x-frame-options"), "DENY"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    response
-}
-
-/// A refusal as a page.
-fn trouble(problem: &Problem) -> Response {
-    let body = format!(
-        "<main class=narrow><h1>{}</h1><p class=bad>{}</p><p>{}</p><p><a href=\"/\">{}</a></p></main>",
-        say("没有办成", "Not done"),
-        escape(&problem.detail),
-        escape(&problem.what_to_do),
-        say("回到总览", "Back to the board"),
-    );
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, Html(html::document("没有办成", None, "", &body))).into_response()
-}
+/// A page, or why there is none.
+type Answer = Result<Response, Trouble>;
 
 /// A page of somebody who is logged in; `at` is its place in the navigation.
 fn page(session: &Session, title: &str, at: &str, body: &str) -> Response {
-    Html(html::document(title, Some(session), at, body)).into_response()
+    html::document(title, Some(session), at, body).into_response()
 }
 
-/// Answers with a page, whatever came of it.
-fn answer(result: Result<Response, Problem>) -> Response {
-    result.unwrap_or_else(|problem| trouble(&problem))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_page_needs_a_missing_file_or_an_exception_from_the_policy() {
+        let axum::response::Html(html) = html::document("x", None, "", "");
+        assert_eq!(Files::below(BELOW, OWN).with("/", html).faults(), [] as [&str; 0]);
+    }
 }

@@ -10,9 +10,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
-use swabmesh_node::clock;
+use swabmesh_node::api::{LookedUp, Lookup};
+use swabmesh_node::http::body::Body;
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
+use swabmesh_node::http::results::opened;
+use swabmesh_node::{clock, reading};
+use swabmesh_protocol::code::Credential;
 use swabmesh_protocol::fact::Operator;
 use swabmesh_protocol::id::NodeKey;
 use swabmesh_protocol::project::heads;
@@ -38,6 +42,7 @@ pub(super) fn router(office: &Office) -> Router {
     Router::new()
         .route("/api/v1/reviews", get(reviews))
         .route("/api/v1/recall", get(recall))
+        .route("/api/v1/results/lookup", post(looked_up))
         .route("/api/v1/reports/reconcile", get(reconcile))
         .route("/api/v1/exports", get(exported))
         .route("/api/v1/projection/rebuild", post(rebuilt))
@@ -73,6 +78,24 @@ async fn reviews(
     let (view, name_of) = (office.view(), office.names().await?);
     let limit = limit.unwrap_or(CASES_DEFAULT);
     Ok(Json(read(move || cases(&view, all, limit, &name_of)).await?))
+}
+
+/// Tells the holder of a valid code their own results, and nobody else's (T4); the look is on record first (P4).
+async fn looked_up(
+    State(office): State<Office>,
+    Body(Lookup { code }): Body<Lookup>,
+) -> Result<Json<LookedUp>, Problem> {
+    office.only_authority()?;
+    let Credential { person, cti, masked_name: name, last_four, .. } = opened(&office.shell, &code).await?;
+    office.record(&Look {
+        who: "whoever shows the code".to_owned(),
+        what: "results",
+        whom: Some(person),
+        why: format!("code {cti}"),
+    })?;
+    let view = office.view();
+    let results = read(move || reading::results_of(&view, &person)).await?;
+    Ok(Json(LookedUp { name, last_four, results }))
 }
 
 async fn recall(State(office): State<Office>) -> Result<Json<Recalls>, Problem> {

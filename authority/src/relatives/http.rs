@@ -5,9 +5,10 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use data_encoding::BASE64;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use swabmesh_node::api::PersonResult;
 use swabmesh_node::clock;
@@ -115,9 +116,9 @@ pub(crate) fn routes(office: Office) -> Router {
         .route("/api/v1/issuing/relatives/{link}/results", post(results))
         .route("/api/v1/issuing/relatives/{link}/end", post(end))
         .route("/api/v1/links", get(waiting))
-        .route("/api/v1/links/{link}/approve", post(approve))
-        .route("/api/v1/links/{link}/refuse", post(refuse))
-        .route("/api/v1/links/{link}/end", post(end_by_operator))
+        .route("/api/v1/links/{link}/approve", decision(State::Approved))
+        .route("/api/v1/links/{link}/refuse", decision(State::Refused))
+        .route("/api/v1/links/{link}/end", decision(State::Ended))
         .route("/api/v1/links/{link}/photo", get(photo))
         .with_state(office)
 }
@@ -175,20 +176,24 @@ pub(crate) async fn blocking<T: Send + 'static>(
     Ok(tokio::task::spawn_blocking(work).await.map_err(|panicked| Problem::internal(&panicked))??)
 }
 
-fn enter(office: &Office, headers: &HeaderMap, path: &str, link: Option<LinkId>) -> Result<Visit, ProblemOf> {
-    let link = link.map(|link| link.to_string()).unwrap_or_default();
-    Visit::enter(office, headers, format!("/relatives/{link}{path}"), 1)
+/// Answers a channel at `/relatives{path}`, once for each key.
+async fn answer<B: DeserializeOwned, T: Serialize, F: Future<Output = Result<T, ProblemOf>>>(
+    office: Office,
+    path: String,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+    work: impl FnOnce(Office, String, B) -> F,
+) -> Response {
+    match Visit::enter(&office, &headers, format!("/relatives{path}"), 1) {
+        Ok(visit) => visit.answer(&office, &headers, body, |channel, asked| work(office.clone(), channel, asked)).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 async fn apply(Shared(office): Shared<Office>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
-    let visit = match enter(&office, &headers, "", None) {
-        Ok(visit) => visit,
-        Err(problem) => return problem.into_response(),
-    };
-    let inside = office.clone();
-    let work = |_, asked: Apply| async move {
+    let work = |office: Office, _, asked: Apply| async move {
         let Apply { applicant, relative, relation, unable_to_apply, photo } = asked;
-        let (guardian, relative) = (whose(&inside.shell, &applicant)?, whose(&inside.shell, &relative)?);
+        let (guardian, relative) = (whose(&office.shell, &applicant)?, whose(&office.shell, &relative)?);
         if relation.trim().is_empty() || relation.chars().nth(WORDS_CHARS_MAX).is_some() {
             return Err(
                 Problem::malformed("the relation is missing or too long", "Send `relation`, such as child.").into()
@@ -197,27 +202,22 @@ async fn apply(Shared(office): Shared<Office>, headers: HeaderMap, body: Result<
         let photo = photo.map(|photo| BASE64.decode(photo.as_bytes())).transpose();
         let photo = photo.map_err(|_| Problem::malformed("the photograph is not base64", "Send it in base64."))?;
         let application = Application { guardian, relative, relation, unable_to_apply, photo };
-        Ok::<_, ProblemOf>(inside.links.apply(application).await?)
+        Ok::<_, ProblemOf>(office.links.apply(application).await?)
     };
-    visit.answer(&office, &headers, body, work).await
+    answer(office, "/".to_owned(), headers, body, work).await
 }
 
 async fn list(Shared(office): Shared<Office>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
-    let visit = match enter(&office, &headers, "list", None) {
-        Ok(visit) => visit,
-        Err(problem) => return problem.into_response(),
-    };
-    let inside = office.clone();
-    let work = |_, ByApplicant { applicant, .. }: ByApplicant| async move {
-        let person = whose(&inside.shell, &applicant)?;
-        let links = inside.links.clone();
+    let work = |office: Office, _, ByApplicant { applicant, .. }: ByApplicant| async move {
+        let person = whose(&office.shell, &applicant)?;
+        let links = office.links.clone();
         blocking(move || {
             let (applied_for, of_others) = (links.of(Rows::ByGuardian, person)?, links.of(Rows::ByRelative, person)?);
             Ok(LinksOf { applied_for, of_others })
         })
         .await
     };
-    visit.answer(&office, &headers, body, work).await
+    answer(office, "/list".to_owned(), headers, body, work).await
 }
 
 /// The link, if this applicant may use it. Nobody else learns that there is one.
@@ -241,13 +241,8 @@ async fn code(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let visit = match enter(&office, &headers, "/code", Some(link)) {
-        Ok(visit) => visit,
-        Err(problem) => return problem.into_response(),
-    };
-    let inside = office.clone();
-    let work = |_, asked: ByApplicant| async move { code_of(&inside, link, asked).await };
-    visit.answer(&office, &headers, body, work).await
+    let work = |office: Office, _, asked: ByApplicant| async move { code_of(&office, link, asked).await };
+    answer(office, format!("/{link}/code"), headers, body, work).await
 }
 
 /// The code of the relative, for the link's applicant.
@@ -266,13 +261,9 @@ async fn results(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let visit = match enter(&office, &headers, "/results", Some(link)) {
-        Ok(visit) => visit,
-        Err(problem) => return problem.into_response(),
-    };
-    let inside = office.clone();
-    let work = |channel, asked: ByApplicant| async move { results_of(&inside, link, channel, asked).await };
-    visit.answer(&office, &headers, body, work).await
+    let work =
+        |office: Office, channel, asked: ByApplicant| async move { results_of(&office, link, channel, asked).await };
+    answer(office, format!("/{link}/results"), headers, body, work).await
 }
 
 /// The results of the relative, for the link's applicant who asks through a channel; the look goes on record.
@@ -303,16 +294,11 @@ async fn end(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let visit = match enter(&office, &headers, "/end", Some(link)) {
-        Ok(visit) => visit,
-        Err(problem) => return problem.into_response(),
+    let work = |office: Office, _, asked: ByApplicant| async move {
+        let link = approved(&office, link, &asked.applicant).await?;
+        end_link(&office, link.link, "the applicant", "ended by the applicant").await
     };
-    let inside = office.clone();
-    let work = |_, asked: ByApplicant| async move {
-        let link = approved(&inside, link, &asked.applicant).await?;
-        end_link(&inside, link.link, "the applicant", "ended by the applicant").await
-    };
-    visit.answer(&office, &headers, body, work).await
+    answer(office, format!("/{link}/end"), headers, body, work).await
 }
 
 /// Ends a link, and with it the relative's code that the applicant holds.
@@ -333,50 +319,28 @@ async fn waiting(
     Ok(Json(blocking(move || links.in_state(state, LINES_MAX)).await?))
 }
 
-async fn decided(
-    office: &Office,
-    headers: &HeaderMap,
-    link: LinkId,
+/// An operator's decision that a link is in a state from now on.
+fn decision(state: State) -> MethodRouter<Office> {
+    post(move |office, headers, link, asked| decide(office, headers, link, asked, state))
+}
+
+async fn decide(
+    Shared(office): Shared<Office>,
+    headers: HeaderMap,
+    InPath(link): InPath<LinkId>,
+    Body(Decide { operator, reason }): Body<Decide>,
     state: State,
-    Decide { operator, reason }: Decide,
 ) -> Result<Json<Link>, ProblemOf> {
-    office.operator(headers)?;
+    office.operator(&headers)?;
     let needs_reason = state != State::Approved && reason.trim().is_empty();
     if operator.trim().is_empty() || needs_reason || reason.chars().nth(WORDS_CHARS_MAX).is_some() {
         let detail = "a decision names its operator, and a refusal its reason";
         return Err(Problem::malformed(detail, "Send `operator` and `reason`.").into());
     }
     if state == State::Ended {
-        return Ok(Json(end_link(office, link, &operator, &reason).await?));
+        return Ok(Json(end_link(&office, link, &operator, &reason).await?));
     }
     Ok(Json(office.links.decide(link, state, &operator, &reason).await?))
-}
-
-async fn approve(
-    Shared(office): Shared<Office>,
-    headers: HeaderMap,
-    InPath(link): InPath<LinkId>,
-    Body(decide): Body<Decide>,
-) -> Result<Json<Link>, ProblemOf> {
-    decided(&office, &headers, link, State::Approved, decide).await
-}
-
-async fn refuse(
-    Shared(office): Shared<Office>,
-    headers: HeaderMap,
-    InPath(link): InPath<LinkId>,
-    Body(decide): Body<Decide>,
-) -> Result<Json<Link>, ProblemOf> {
-    decided(&office, &headers, link, State::Refused, decide).await
-}
-
-async fn end_by_operator(
-    Shared(office): Shared<Office>,
-    headers: HeaderMap,
-    InPath(link): InPath<LinkId>,
-    Body(decide): Body<Decide>,
-) -> Result<Json<Link>, ProblemOf> {
-    decided(&office, &headers, link, State::Ended, decide).await
 }
 
 async fn photo(

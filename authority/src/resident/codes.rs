@@ -66,25 +66,25 @@ async fn order(page: &Page, person: Person, of_kind: OfKind, renew: bool) -> Res
 
 pub(super) async fn own(
     State(page): State<Page>,
-    SignedIn(session): SignedIn,
+    SignedIn(person): SignedIn,
     Body(Ask { renew }): Body<Ask>,
 ) -> Result<Json<Shown>, ProblemOf> {
-    Ok(Json(order(&page, session.person, OfKind::Static, renew).await?.into()))
+    Ok(Json(order(&page, person, OfKind::Static, renew).await?.into()))
 }
 
-pub(super) async fn own_sheet(State(page): State<Page>, SignedIn(session): SignedIn) -> Result<Response, ProblemOf> {
-    let issued = order(&page, session.person, OfKind::Static, false).await?;
+pub(super) async fn own_sheet(State(page): State<Page>, SignedIn(person): SignedIn) -> Result<Response, ProblemOf> {
+    let issued = order(&page, person, OfKind::Static, false).await?;
     sheet(&page.office, SheetKind::Static, &issued).await
 }
 
 pub(super) async fn live(
     State(page): State<Page>,
-    SignedIn(session): SignedIn,
+    SignedIn(person): SignedIn,
     Body(Phone { device }): Body<Phone>,
 ) -> Result<Json<Shown>, ProblemOf> {
     let what_to_do = "Send `device`: 64 hexadecimal digits.";
     let device = unhex(&device).map_err(|error| Problem::malformed(error.to_string(), what_to_do))?;
-    Ok(Json(order(&page, session.person, OfKind::Live { device }, false).await?.into()))
+    Ok(Json(order(&page, person, OfKind::Live { device }, false).await?.into()))
 }
 
 /// Draws the sheet of a code that was issued.

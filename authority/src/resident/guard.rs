@@ -1,54 +1,43 @@
-//! Who may send a request, and what every answer tells the browser.
-//!
-//! A request carries the session's cookie (`SameSite=Strict`, not readable by script); one that changes something also
-//! carries the session's CSRF token in a header, which no other site's page can set or know.
+//! Who may send a request, and what the page may do.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, FromRef, FromRequestParts, Request};
+use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::Response;
-use swabmesh_node::clock;
+use axum::http::{Extensions, HeaderMap, HeaderName};
 use swabmesh_node::http::problem::Problem;
+use swabmesh_node::page::guard::{Policy, same_origin, session, signed_out, text};
+use swabmesh_node::page::secret::Cookie;
+use swabmesh_node::page::sessions;
+use swabmesh_protocol::id::Person;
 
-use super::sessions::{SESSION_S, Session, Sessions};
+/// Sessions at a time, ≈ 100 bytes each; the oldest ends when another begins. Source: guess; 1 % of a city at once.
+const SESSIONS_MAX: usize = 262_144;
 
-/// The cookie's name; it goes to this page only.
-const COOKIE: &str = "swabmesh_resident";
+/// Seconds after which a session ends.
+pub(super) const SESSION_S: u64 = 12 * 3_600;
 
-/// The header that carries the CSRF token.
-const CSRF: HeaderName = HeaderName::from_static("x-swabmesh-csrf");
+/// The cookie; it goes to this page only.
+pub(super) const COOKIE: Cookie = Cookie::new(Cow::Borrowed("swabmesh_resident"), "/resident");
+
+/// Pictures also from memory, for sheets; a worker and a manifest, for phones.
+pub(super) const POLICY: Policy =
+    Policy { also: "worker-src 'self'; manifest-src 'self'; img-src 'self' blob:; form-action 'none'", camera: false };
 
 /// What a proxy on this machine says about whom it speaks for.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// See [`FORWARDED_FOR`].
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Nothing but our own files; pictures also from memory, for sheets.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; worker-src 'self'; \
-    manifest-src 'self'; img-src 'self' blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+/// Who is signed in; the number they signed in with is kept nowhere, codes stay in their phones.
+pub(super) type Sessions = sessions::Sessions<Person>;
 
-const HEADERS: [(HeaderName, &str); 6] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=(), usb=()"),
-];
-
-/// Adds the headers of every answer.
-pub(super) async fn headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    // What concerns people stays in no cache; the files of the page say otherwise themselves.
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
+/// Nobody is signed in yet.
+pub(super) const fn sessions() -> Sessions {
+    Sessions::new(SESSIONS_MAX, Duration::from_secs(SESSION_S))
 }
 
 /// Where a request comes from, and how.
@@ -83,7 +72,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 /// The session of a request; `None` when there is none.
-pub(super) struct AnySession(pub(super) Option<Session>);
+pub(super) struct AnySession(pub(super) Option<sessions::Session<Person>>);
 
 impl<S: Send + Sync> FromRequestParts<S> for AnySession
 where
@@ -92,21 +81,13 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        same_origin(&parts.method, &parts.headers)?;
         let sessions = Arc::<Sessions>::from_ref(state);
-        let session = cookie(&parts.headers).and_then(|cookie| sessions.show(cookie, clock::wall()));
-        let Some(session) = session else { return Ok(Self(None)) };
-        let reads = matches!(parts.method, Method::GET | Method::HEAD);
-        if !reads && !session.is_csrf(text(&parts.headers, &CSRF)) {
-            let what_to_do = "Load the page again and repeat it.";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "csrf", "the request is not of this page", what_to_do));
-        }
-        Ok(Self(Some(session)))
+        session(parts, &COOKIE, |secret| sessions.show(secret, Instant::now())).map(Self)
     }
 }
 
-/// The session that a request needs.
-pub(super) struct SignedIn(pub(super) Session);
+/// Whoever has the session that a request needs.
+pub(super) struct SignedIn(pub(super) Person);
 
 impl<S: Send + Sync> FromRequestParts<S> for SignedIn
 where
@@ -115,66 +96,19 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        AnySession::from_request_parts(parts, state).await?.0.map(Self).ok_or_else(signed_out)
+        let AnySession(session) = AnySession::from_request_parts(parts, state).await?;
+        session.map(|session| Self(session.who)).ok_or_else(signed_out)
     }
-}
-
-/// Nobody is signed in.
-pub(super) fn signed_out() -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "signed-out", "nobody is signed in here", "Sign in.")
-}
-
-fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// Refuses what another site's page sends, where the browser says so.
-fn same_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    let origin = text(headers, &header::ORIGIN);
-    let of_host = origin.split_once("://").is_some_and(|(_, of)| of.eq_ignore_ascii_case(text(headers, &header::HOST)));
-    if matches!(*method, Method::GET | Method::HEAD) || origin.is_empty() || of_host {
-        return Ok(());
-    }
-    let detail = "the request comes from another site's page";
-    Err(Problem::new(StatusCode::FORBIDDEN, "origin", detail, "Use the authority's own page."))
-}
-
-/// The cookie that a request shows.
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
-}
-
-/// The header that gives the browser its session.
-pub(super) fn set_cookie(value: &str, caller: Caller) -> String {
-    let secure = if caller.encrypted { "; Secure" } else { "" };
-    format!("{COOKIE}={value}; Path=/resident; HttpOnly; SameSite=Strict; Max-Age={SESSION_S}{secure}")
-}
-
-/// The header that takes it away.
-pub(super) fn drop_cookie() -> String {
-    format!("{COOKIE}=; Path=/resident; HttpOnly; SameSite=Strict; Max-Age=0")
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn with(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
-    }
-
-    #[test]
-    fn what_another_sites_page_posts_is_refused() {
-        let sent = |method, origin| {
-            let headers = with(&[(header::HOST, "code.example:7443"), (header::ORIGIN, origin)]);
-            same_origin(&method, &headers).is_ok()
-        };
-        assert!(sent(Method::POST, "https://code.example:7443") && sent(Method::GET, "https://example.org"));
-        for origin in ["https://example.org", "null", "https://code.example", "https://code.example:7443.example.org"] {
-            assert!(!sent(Method::POST, origin), "{origin}");
-        }
     }
 
     #[test]
@@ -187,9 +121,9 @@ mod tests {
         };
         let spoken_for = Caller { address: IpAddr::from([203, 0, 113, 9]), encrypted: true };
         assert_eq!(from([127, 0, 0, 1]), spoken_for);
-        assert!(set_cookie("ab", spoken_for).ends_with("; Secure"));
+        assert!(COOKIE.set("ab", SESSION_S, spoken_for.encrypted).ends_with("; Secure"));
         let other = Caller { address: IpAddr::from([192, 0, 2, 1]), encrypted: false };
         assert_eq!(from([192, 0, 2, 1]), other);
-        assert!(set_cookie("ab", other).contains("Path=/resident; HttpOnly; SameSite=Strict"));
+        assert!(COOKIE.set("ab", SESSION_S, other.encrypted).contains("Path=/resident; HttpOnly; SameSite=Strict"));
     }
 }

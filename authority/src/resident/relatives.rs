@@ -67,16 +67,16 @@ async fn shown(page: &Page, links: Vec<Link>) -> Result<Vec<Shown>, ProblemOf> {
     blocking(with_names).await
 }
 
-pub(super) async fn list(State(page): State<Page>, SignedIn(session): SignedIn) -> Result<Json<Vec<Shown>>, ProblemOf> {
+pub(super) async fn list(State(page): State<Page>, SignedIn(person): SignedIn) -> Result<Json<Vec<Shown>>, ProblemOf> {
     let links = page.office.links.clone();
-    let mut links = blocking(move || links.of(Rows::ByGuardian, session.person)).await?;
+    let mut links = blocking(move || links.of(Rows::ByGuardian, person)).await?;
     links.sort_by_key(|link| std::cmp::Reverse(link.since));
     Ok(Json(shown(&page, links).await?))
 }
 
 pub(super) async fn apply(
     State(page): State<Page>,
-    SignedIn(session): SignedIn,
+    SignedIn(person): SignedIn,
     caller: Caller,
     Body(Apply { relation, relative, unable_to_apply, photo }): Body<Apply>,
 ) -> Result<Json<Vec<Shown>>, ProblemOf> {
@@ -86,39 +86,39 @@ pub(super) async fn apply(
     let photo = photo.map(|photo| BASE64.decode(photo.as_bytes())).transpose();
     let photo = photo.map_err(|_| Problem::malformed("the photograph is not base64", "Send it in base64."))?;
     // Whoever does not know the name learns neither whether the number is registered nor how old its holder is.
-    let by = [By::address(caller.address), By::Applicant(session.person)];
+    let by = [By::address(caller.address), By::Applicant(person)];
     let relative = recognise(&page, relative, &by, "compares the name in an application for a relative").await?;
-    let application = Application { guardian: session.person, relative, relation, unable_to_apply, photo };
+    let application = Application { guardian: person, relative, relation, unable_to_apply, photo };
     let link = page.office.links.apply(application).await?;
     Ok(Json(shown(&page, vec![link]).await?))
 }
 
 pub(super) async fn code(
     State(page): State<Page>,
-    SignedIn(session): SignedIn,
+    SignedIn(person): SignedIn,
     InPath(link): InPath<LinkId>,
     Body(Ask { renew }): Body<Ask>,
 ) -> Result<Json<codes::Shown>, ProblemOf> {
-    let asked = ByApplicant { applicant: named(session.person), renew };
+    let asked = ByApplicant { applicant: named(person), renew };
     Ok(Json(code_of(&page.office, link, asked).await?.into()))
 }
 
 pub(super) async fn sheet(
     State(page): State<Page>,
-    SignedIn(session): SignedIn,
+    SignedIn(person): SignedIn,
     InPath(link): InPath<LinkId>,
 ) -> Result<Response, ProblemOf> {
-    let asked = ByApplicant { applicant: named(session.person), renew: false };
+    let asked = ByApplicant { applicant: named(person), renew: false };
     let issued = code_of(&page.office, link, asked).await?;
     codes::sheet(&page.office, SheetKind::Relative, &issued).await
 }
 
 pub(super) async fn end(
     State(page): State<Page>,
-    SignedIn(session): SignedIn,
+    SignedIn(person): SignedIn,
     InPath(link): InPath<LinkId>,
 ) -> Result<Json<Vec<Shown>>, ProblemOf> {
-    let link = approved(&page.office, link, &named(session.person)).await?;
+    let link = approved(&page.office, link, &named(person)).await?;
     let ended = end_link(&page.office, link.link, "the applicant", "ended by the applicant").await?;
     Ok(Json(shown(&page, vec![ended]).await?))
 }

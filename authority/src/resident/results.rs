@@ -85,8 +85,8 @@ fn lines(results: &[PersonResult]) -> Vec<Line> {
     results.iter().rev().map(line).collect()
 }
 
-pub(super) async fn show(State(page): State<Page>, SignedIn(session): SignedIn) -> Result<Json<Results>, ProblemOf> {
-    let (view, person) = (page.office.shell.node().view().clone(), session.person);
+pub(super) async fn show(State(page): State<Page>, SignedIn(person): SignedIn) -> Result<Json<Results>, ProblemOf> {
+    let view = page.office.shell.node().view().clone();
     let own = lines(&read(move || reading::results_of(&view, &person)).await?);
     let links = page.office.links.clone();
     let links = blocking(move || links.of(Rows::ByGuardian, person)).await?;

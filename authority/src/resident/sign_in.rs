@@ -2,6 +2,8 @@
 //!
 //! This stands where a city plugs in its identity service: whatever answers [`recognise`] with a person decides who is let in.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -10,12 +12,14 @@ use serde::{Deserialize, Serialize};
 use swabmesh_node::clock;
 use swabmesh_node::http::body::Body;
 use swabmesh_node::http::problem::Problem;
+use swabmesh_node::page::guard::signed_out;
+use swabmesh_node::page::secret::Csrf;
+use swabmesh_node::page::sessions::Session;
 use swabmesh_protocol::id::Person;
 use swabmesh_protocol::time::Wall;
 
 use super::Page;
-use super::guard::{AnySession, Caller, cookie, drop_cookie, set_cookie, signed_out};
-use super::sessions::Session;
+use super::guard::{AnySession, COOKIE, Caller, SESSION_S};
 use super::tries::By;
 use crate::office::ProblemOf;
 use crate::residents::{Named, ResidentError, whose};
@@ -44,7 +48,7 @@ pub(super) struct Shown {
     /// Its last four characters.
     last_four: String,
     /// Goes into a header of every request that changes something.
-    csrf: String,
+    csrf: Csrf,
     /// The authority's time; a phone's clock may be wrong.
     now: Wall,
 }
@@ -86,9 +90,9 @@ fn folded(name: &str) -> String {
     kept.flat_map(char::to_uppercase).collect()
 }
 
-async fn shown(page: &Page, Session { person, csrf }: Session) -> Result<Shown, ProblemOf> {
+async fn shown(page: &Page, Session { who, csrf }: Session<Person>) -> Result<Shown, ProblemOf> {
     let residents = page.office.residents.clone();
-    let resident = tokio::task::spawn_blocking(move || residents.get(person));
+    let resident = tokio::task::spawn_blocking(move || residents.get(who));
     let resident = resident.await.map_err(|panicked| Problem::internal(&panicked))??;
     let resident = resident.ok_or_else(signed_out)?;
     let (name, document, last_four) = (resident.name, resident.document, resident.last_four);
@@ -102,9 +106,11 @@ pub(super) async fn begin(
 ) -> Result<Response, ProblemOf> {
     let from = [By::address(caller.address)];
     let person = recognise(&page, proof, &from, "compares the name at signing in").await?;
-    let cookie = page.sessions.begin(person, clock::wall()).map_err(|error| Problem::internal(&error))?;
-    let session = page.sessions.show(&cookie, clock::wall()).ok_or_else(signed_out)?;
-    Ok(([(header::SET_COOKIE, set_cookie(&cookie, caller))], Json(shown(&page, session).await?)).into_response())
+    let now = Instant::now();
+    let secret = page.sessions.begin(person, now).map_err(|error| Problem::internal(&error))?;
+    let session = page.sessions.show(&secret, now).ok_or_else(signed_out)?;
+    let cookie = COOKIE.set(&secret, SESSION_S, caller.encrypted);
+    Ok(([(header::SET_COOKIE, cookie)], Json(shown(&page, session).await?)).into_response())
 }
 
 pub(super) async fn show(State(page): State<Page>, AnySession(session): AnySession) -> Result<Response, ProblemOf> {
@@ -117,10 +123,10 @@ pub(super) async fn show(State(page): State<Page>, AnySession(session): AnySessi
 
 pub(super) async fn end(State(page): State<Page>, AnySession(session): AnySession, headers: HeaderMap) -> Response {
     // Without a session there is nothing to end, and no token to show.
-    if let (Some(_), Some(cookie)) = (session, cookie(&headers)) {
-        page.sessions.end(cookie);
+    if let (Some(_), Some(secret)) = (session, COOKIE.shown(&headers)) {
+        page.sessions.end(secret);
     }
-    std::future::ready((StatusCode::NO_CONTENT, [(header::SET_COOKIE, drop_cookie())]).into_response()).await
+    std::future::ready((StatusCode::NO_CONTENT, [(header::SET_COOKIE, COOKIE.drop())]).into_response()).await
 }
 
 #[cfg(test)]

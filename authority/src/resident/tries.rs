@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use swabmesh_node::page::tries::{Patience, Tries as Counts};
 use swabmesh_protocol::id::Person;
 use swabmesh_protocol::time::Wall;
 
@@ -39,26 +40,27 @@ impl By {
         })
     }
 
-    const fn most(self) -> u32 {
-        match self {
+    const fn patience(self) -> Patience {
+        let most = match self {
             Self::Address(_) => ADDRESS_MAX,
             Self::Person(_) | Self::Applicant(_) => PERSON_MAX,
-        }
+        };
+        Patience::Window { most, window_s: WINDOW_S }
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Counted {
-    tries: u32,
-    since_s: u64,
+/// The counts of this process.
+#[derive(Debug)]
+pub(super) struct Tries(Mutex<Counts<By>>);
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self(Mutex::new(Counts::new(BTreeMap::new(), REMEMBERED_MAX)))
+    }
 }
 
-/// The counts of this process.
-#[derive(Debug, Default)]
-pub(super) struct Tries(Mutex<BTreeMap<By, Counted>>);
-
 impl Tries {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<By, Counted>> {
+    fn lock(&self) -> MutexGuard<'_, Counts<By>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -67,29 +69,12 @@ impl Tries {
     /// # Errors
     /// Seconds to wait; the try is not judged.
     pub(super) fn begin(&self, by: &[By], now: Wall) -> Result<(), u64> {
-        let (mut counts, now_s) = (self.lock(), now.seconds());
-        let is_over = |counted: &Counted| now_s.saturating_sub(counted.since_s) >= WINDOW_S;
-        let wait = |by: &By| {
-            let counted = counts.get(by).filter(|counted| !is_over(counted) && counted.tries >= by.most())?;
-            Some((counted.since_s + WINDOW_S).saturating_sub(now_s).max(1))
-        };
-        if let Some(wait_s) = by.iter().filter_map(wait).max() {
+        let mut counts = self.lock();
+        if let Some(wait_s) = by.iter().filter_map(|by| counts.wait_s(by, by.patience(), now)).max() {
             return Err(wait_s);
         }
-        if counts.len() + by.len() > REMEMBERED_MAX {
-            counts.retain(|_, counted| !is_over(counted));
-        }
         for by in by {
-            if counts.len() >= REMEMBERED_MAX
-                && let Some(oldest) = counts.iter().min_by_key(|(_, counted)| counted.since_s).map(|(by, _)| *by)
-            {
-                counts.remove(&oldest);
-            }
-            let counted = counts.entry(*by).or_insert(Counted { tries: 0, since_s: now_s });
-            if is_over(counted) {
-                *counted = Counted { tries: 0, since_s: now_s };
-            }
-            counted.tries += 1;
+            counts.count(by, by.patience(), now);
         }
         Ok(())
     }
@@ -99,12 +84,8 @@ impl Tries {
         let mut counts = self.lock();
         for by in by {
             match by {
-                By::Person(_) | By::Applicant(_) => drop(counts.remove(by)),
-                By::Address(_) => {
-                    if let Some(counted) = counts.get_mut(by) {
-                        counted.tries = counted.tries.saturating_sub(1);
-                    }
-                }
+                By::Person(_) | By::Applicant(_) => drop(counts.forget(by)),
+                By::Address(_) => counts.take_back(by),
             }
         }
     }

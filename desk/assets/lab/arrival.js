@@ -1,10 +1,11 @@
 // A box that arrived: its count against the system's, and how each of its tubes stands.
 
-import { $, button, el, notice, put, refusedNotice } from "../elements.js";
+import { button, notice, refusedNotice } from "../elements.js";
 import { counting, miscounts } from "../count.js";
-import { get, post } from "../node.js";
+import { get, post } from "../page/ask.js";
+import { $, el, put } from "../page/dom.js";
+import { onLanguage, t } from "../page/text.js";
 import { play } from "../sound.js";
-import { onLanguage, t } from "../text.js";
 
 // { barcode, shown, tubes, scanned }: shown is null for a box that nobody here heard of.
 let box = null;

@@ -1,8 +1,9 @@
 // Results of a plate from a file: every line is judged before any is written, and every line says what became of it.
 
-import { button, el, openPanel, panelBody, put, refusedNotice } from "../elements.js";
-import { post } from "../node.js";
-import { t } from "../text.js";
+import { button, openPanel, panelBody, refusedNotice } from "../elements.js";
+import { post } from "../page/ask.js";
+import { el, put } from "../page/dom.js";
+import { t } from "../page/text.js";
 
 const WITHIN_MS = 120_000;
 

@@ -1,6 +1,6 @@
 // One key for a reading: N, P, I or V pressed alone. A scanner types the same letters, but never one alone.
 
-import { $ } from "../elements.js";
+import { $ } from "../page/dom.js";
 
 const KEYS = { KeyN: "negative", KeyP: "positive", KeyI: "inconclusive", KeyV: "invalid" };
 const ALONE_MS = 150;

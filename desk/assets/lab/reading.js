@@ -1,9 +1,11 @@
 // The tube in the hand: what is known of it, and four keys that say what was read.
 
-import { $, button, closePanel, el, notice, openPanel, put, reasons, refusedNotice } from "../elements.js";
-import { Refused, get, post } from "../node.js";
+import { button, closePanel, notice, openPanel, reasons, refusedNotice } from "../elements.js";
+import { Refused, get, post } from "../page/ask.js";
+import { $, el, put } from "../page/dom.js";
+import { onLanguage, t } from "../page/text.js";
 import { play } from "../sound.js";
-import { clockTime, onLanguage, t } from "../text.js";
+import { clockTime } from "../time.js";
 import { letters } from "./key.js";
 
 const OUTCOMES = ["negative", "positive", "inconclusive", "invalid"];

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use swabmesh_node::clock;
 use swabmesh_node::http::body::{Body, Named};
 use swabmesh_node::http::problem::Problem;
+use swabmesh_node::page::secret::Csrf;
 use swabmesh_protocol::fact::{Operator, Role};
 
 use crate::Pages;
-use crate::guard::{AnySession, SignedIn, drop_cookie, set_cookie};
+use crate::guard::{AnySession, SignedIn};
 use crate::operators::{Duty, Person, Pin, SignInError};
-use crate::sessions::Shown;
+use crate::sessions::{SESSION_S_MAX, Shown};
 use crate::setup::SetupError;
 
 /// What the page must know before it shows anything.
@@ -27,7 +28,7 @@ pub(super) struct Situation {
     operators: Vec<Person>,
     operator: Option<Operator>,
     duty: Option<Duty>,
-    csrf: Option<String>,
+    csrf: Option<Csrf>,
 }
 
 fn situation(pages: &Pages, shown: Option<&Shown>) -> Result<Situation, Problem> {
@@ -89,7 +90,7 @@ fn begin(pages: &Pages, operator: Operator) -> Result<Response, Problem> {
     let cookie = pages.sessions.begin(operator, now).map_err(|error| Problem::internal(&error))?;
     let shown = pages.sessions.show(&cookie, now, true);
     let answer = Json(situation(pages, shown.as_ref())?);
-    Ok(([(header::SET_COOKIE, set_cookie(&pages.cookie, &cookie)?)], answer).into_response())
+    Ok(([(header::SET_COOKIE, pages.cookie.set(&cookie, SESSION_S_MAX, false))], answer).into_response())
 }
 
 pub(super) async fn sign_in(
@@ -110,7 +111,7 @@ pub(super) async fn sign_out(State(pages): State<Pages>, AnySession(shown): AnyS
         pages.sessions.end(&shown);
     }
     let answer = Json(situation(&pages, None)?);
-    Ok(([(header::SET_COOKIE, drop_cookie(&pages.cookie)?)], answer).into_response())
+    Ok(([(header::SET_COOKIE, pages.cookie.drop())], answer).into_response())
 }
 
 pub(super) async fn lock(

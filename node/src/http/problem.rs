@@ -119,6 +119,8 @@ fn sort(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         Refusal::TubeSealed { .. } => (CONFLICT, "tube-sealed", "Open another tube."),
         Refusal::TubeFull { .. } => (CONFLICT, "tube-full", "Seal it and open another, or go on with a reason."),
         Refusal::TubeNotFull { .. } => (CONFLICT, "tube-not-full", "Confirm that it is to be sealed all the same."),
+        Refusal::TubeStillOpen { .. } => (CONFLICT, "tube-not-sealed", "Go on filling it."),
+        Refusal::TubePacked { .. } => (CONFLICT, "tube-packed", "Open another tube."),
         Refusal::TubeNotSealed { .. } => (CONFLICT, "tube-not-sealed", "Seal it first."),
         Refusal::NoSuchRegistration { .. } => {
             (CONFLICT, "no-such-registration", "Look at the tube again: it may have been moved or voided.")

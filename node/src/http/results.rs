@@ -1,11 +1,10 @@
-//! Results: reported, corrected, reviewed, and looked up by the person they concern.
+//! Results: reported, corrected, reviewed; and the codes that open them.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use swabmesh_protocol::code::Credential;
 use swabmesh_protocol::command::Command;
-use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::project::{code, issued};
 use swabmesh_protocol::scan::Scanned;
 use swabmesh_protocol::verify::{Knowledge, Reason, verify};
@@ -14,8 +13,8 @@ use swabmesh_protocol::view::{View, ViewError};
 use super::body::Body;
 use super::problem::Problem;
 use super::{Shell, read};
-use crate::api::{CorrectResult, Done, LookedUp, Lookup, ReportResult, Review};
-use crate::{clock, reading};
+use crate::api::{CorrectResult, Done, ReportResult, Review};
+use crate::clock;
 
 pub(super) async fn report(State(shell): State<Shell>, Body(body): Body<ReportResult>) -> Result<Json<Done>, Problem> {
     let ReportResult { tube, outcome, stage, operator } = body;
@@ -35,25 +34,16 @@ pub(super) async fn review(State(shell): State<Shell>, Body(body): Body<Review>)
     shell.done(Command::Review { subject, register, value, reason, operator }).await
 }
 
-/// Tells the holder of a valid code their own results, and nobody else's (T4).
-pub(super) async fn lookup(
-    State(shell): State<Shell>,
-    Body(Lookup { code }): Body<Lookup>,
-) -> Result<Json<LookedUp>, Problem> {
-    shell.only(Role::Authority)?;
-    let scanned = Scanned::from_text(&code);
+/// The code that is to open somebody's results: valid, and the newest of its kind that was issued (T4).
+///
+/// # Errors
+/// A problem that names the reason the code was refused, or the node does not answer.
+pub async fn opened(shell: &Shell, code: &str) -> Result<Credential, Problem> {
+    let scanned = Scanned::from_text(code);
     let shown = shell.look(move |replica| judge(&scanned, replica.knowledge())).await??;
-    // A look at somebody's results is recorded (P4).
-    tracing::info!(person = %shown.person, code = %shown.cti, "results were looked up");
     let view = shell.node.view().clone();
-    let answer = read(move || {
-        if !stands(&view, &shown)? {
-            return Ok(Err(refused(Reason::Revoked)));
-        }
-        let results = reading::results_of(&view, &shown.person)?;
-        Ok(Ok(LookedUp { name: shown.masked_name, last_four: shown.last_four, results }))
-    });
-    answer.await?.map(Json)
+    let stands = read(move || stands(&view, &shown).map(|stands| stands.then_some(shown))).await?;
+    stands.ok_or_else(|| refused(Reason::Revoked))
 }
 
 /// Judges the code that is to open somebody's results.

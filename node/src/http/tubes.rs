@@ -11,7 +11,7 @@ use swabmesh_protocol::tube::view::TubeView;
 use super::body::{Asked, Body, Named};
 use super::problem::Problem;
 use super::{Shell, lines, read};
-use crate::api::{Done, MoveRegistrations, OpenTube, Receive, SealTube, TubeLine};
+use crate::api::{Done, MoveRegistrations, OpenTube, Receive, ReopenTube, SealTube, TubeLine};
 use crate::reading;
 
 pub(super) async fn open(State(shell): State<Shell>, Body(body): Body<OpenTube>) -> Result<Json<Done>, Problem> {
@@ -53,6 +53,14 @@ pub(super) async fn seal(
     Body(SealTube { operator, not_full }): Body<SealTube>,
 ) -> Result<Json<Done>, Problem> {
     shell.done(Command::Seal { tube, operator, not_full }).await
+}
+
+pub(super) async fn reopen(
+    State(shell): State<Shell>,
+    Named(tube): Named<Barcode>,
+    Body(ReopenTube { reason, operator }): Body<ReopenTube>,
+) -> Result<Json<Done>, Problem> {
+    shell.done(Command::Reopen { tube, reason, operator }).await
 }
 
 pub(super) async fn relocate(

@@ -7,16 +7,20 @@ use crate::store::error::StoreError;
 use crate::store::key::{self, KeyRange, Order};
 use crate::store::{Store, frame, index};
 
-/// The tables of a running node.
+/// The core's tables in a store's index.
 #[derive(Debug, Clone)]
 pub struct Tables(Store);
 
 impl Tables {
-    pub(super) const fn new(store: Store) -> Self {
+    /// Those of this store.
+    #[must_use]
+    pub const fn new(store: Store) -> Self {
         Self(store)
     }
 
-    pub(super) const fn store(&self) -> &Store {
+    /// The store they lie in.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
         &self.0
     }
 }
@@ -30,7 +34,8 @@ fn failed(error: &StoreError) -> ViewError {
 }
 
 /// A change in the store's own terms.
-pub(super) fn store_write(write: Write) -> index::Write {
+#[must_use]
+pub fn store_write(write: Write) -> index::Write {
     match write.value {
         Some(value) => index::Write::put(place(write.table), write.key, value),
         None => index::Write::delete(place(write.table), write.key),

@@ -131,6 +131,10 @@ fn seal(code: &str, not_full: bool) -> Command {
     Command::Seal { tube: barcode(code), operator: operator(), not_full }
 }
 
+fn reopen(code: &str) -> Command {
+    Command::Reopen { tube: barcode(code), reason: why(), operator: operator() }
+}
+
 fn void(registration: EntryId, code: &str) -> Command {
     Command::Void { registration, tube: barcode(code), reason: why(), operator: operator() }
 }
@@ -178,6 +182,7 @@ fn nobody_states_what_is_not_of_their_role() {
     for (command, allowed) in [
         (Command::Open { tube: barcode("T9"), pool: 1, operator: operator() }, &[GATE][..]),
         (seal("T1", false), &[GATE]),
+        (reopen("T1"), &[GATE]),
         (pack("T1", "B1"), &[GATE]),
         (void(registered, "T1"), &[GATE, REVIEWER]),
         (amend(registered, "T1"), &[GATE, REVIEWER]),
@@ -239,4 +244,25 @@ fn a_tube_that_is_not_full_is_sealed_only_when_that_is_confirmed_and_never_twice
     assert!(matches!(decision.facts.as_slice(), [(CELL, Fact::Sealed(Sealed { count: 4, .. }))]));
     assert_eq!(book.decide(GATE, seal("T1", true)), Err(Refusal::TubeSealed { tube: barcode("T1") }));
     assert_eq!(book.decide(GATE, seal("T2", true)), Err(Refusal::TubeNotOpen { tube: barcode("T2") }));
+}
+
+#[test]
+fn a_sealed_tube_is_filled_again_only_when_somebody_says_why_and_never_out_of_its_box() {
+    let mut book = Book::default();
+    book.filled(GATE, "T1", 5, 2);
+    assert_eq!(book.decide(GATE, reopen("T1")), Err(Refusal::TubeStillOpen { tube: barcode("T1") }));
+    book.act(GATE, seal("T1", true)).unwrap();
+    let decision = book.act(GATE, reopen("T1")).unwrap();
+    assert!(matches!(decision.facts.as_slice(), [(CELL, Fact::Reopened(_))]), "{decision:?}");
+    let late = book.register(GATE, "T1", 9);
+    let view = book.document(tube("T1")).tube_view(&|_, _| None).unwrap();
+    assert!(view.seals.is_empty() && view.conflicts.is_empty(), "it is open: {view:?}");
+    assert_eq!(view.reopened.iter().map(|one| one.reason.as_str()).collect::<Vec<_>>(), ["wrong swab"]);
+    assert!(view.members.iter().all(|member| !member.late), "{view:?}");
+    book.act(GATE, seal("T1", true)).unwrap();
+    let view = book.document(tube("T1")).tube_view(&|_, _| None).unwrap();
+    assert_eq!((view.seals.len(), view.count, view.reopened.len()), (1, 3, 1));
+    assert!(book.summary(&tube("T1")).counts(late));
+    book.act(GATE, pack("T1", "B1")).unwrap();
+    assert_eq!(book.decide(GATE, reopen("T1")), Err(Refusal::TubePacked { tube: barcode("T1") }));
 }

@@ -224,6 +224,24 @@ pub struct Sealed {
     pub seen: Seen,
 }
 
+/// Body of [`super::Fact::Reopened`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Reopened {
+    /// The tube.
+    #[n(0)]
+    pub tube: Barcode,
+    /// Why.
+    #[n(1)]
+    pub reason: Remark,
+    /// Who.
+    #[n(2)]
+    pub operator: Operator,
+    /// Heads of other feeds in the tube's document.
+    #[n(3)]
+    pub seen: Seen,
+}
+
 /// Body of [`super::Fact::Packed`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

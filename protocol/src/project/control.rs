@@ -21,7 +21,7 @@
 use super::quarantine;
 use super::row::{self, Rest, damaged, entry_key};
 use crate::entry::Entry;
-use crate::fact::{Fact, Receipt, SealKey, Status};
+use crate::fact::{Fact, Receipt, SealKey, Status, in_a_document};
 use crate::fork;
 use crate::id::{EntryId, FeedId, SeqNo};
 use crate::time::Stamp;
@@ -99,21 +99,7 @@ pub(super) fn apply<V: View>(
             keep(batch, key(FORK, &[&proof.header().id().0]), value(id, entry), oldest)?;
             quarantine::forked(batch, proof)?;
         }
-        Fact::ForkProof(_)
-        | Fact::Opened(_)
-        | Fact::Registered(_)
-        | Fact::Voided(_)
-        | Fact::Amended(_)
-        | Fact::Moved(_)
-        | Fact::Sealed(_)
-        | Fact::Packed(_)
-        | Fact::HandedOver(_)
-        | Fact::Received(_)
-        | Fact::Reported(_)
-        | Fact::Corrected(_)
-        | Fact::Reviewed(_)
-        | Fact::Issued(_)
-        | Fact::Revoked(_) => {}
+        Fact::ForkProof(_) | in_a_document!() | Fact::Issued(_) | Fact::Revoked(_) => {}
     }
     Ok(())
 }

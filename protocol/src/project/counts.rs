@@ -34,7 +34,7 @@ pub struct Counts {
     /// Tubes opened.
     #[n(3)]
     pub opened: u64,
-    /// Tubes sealed.
+    /// Seals; a tube that was reopened has one more.
     #[n(4)]
     pub sealed: u64,
     /// Readings stated, corrections too, by [`Outcome`], in its order.

@@ -9,7 +9,7 @@ use super::flags::{self, FlagKind, duplicates};
 use super::people::{self, Standing};
 use super::{Rules, documents, standing};
 use crate::entry::Entry;
-use crate::fact::{Fact, Role};
+use crate::fact::{Fact, Role, in_no_document};
 use crate::id::{EntryId, NodeKey};
 use crate::view::{Batch, View, ViewError};
 
@@ -59,20 +59,11 @@ pub(super) fn retract<V: View>(
         }
         Fact::Amended(_)
         | Fact::Moved(_)
+        | Fact::Reopened(_)
         | Fact::Packed(_)
         | Fact::HandedOver(_)
         | Fact::Received(_)
         | Fact::Reviewed(_)
-        | Fact::Enrolled(_)
-        | Fact::Withdrawn(_)
-        | Fact::Trust(_)
-        | Fact::Policy(_)
-        | Fact::Status(_)
-        | Fact::Receipt(_)
-        | Fact::ForkProof(_)
-        | Fact::ForkDecided(_)
-        | Fact::SealKey(_)
-        | Fact::Issued(_)
-        | Fact::Revoked(_) => Ok(()),
+        | in_no_document!() => Ok(()),
     }
 }

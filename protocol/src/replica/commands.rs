@@ -79,6 +79,7 @@ impl Replica {
             | Command::Amend { .. }
             | Command::Move { .. }
             | Command::Seal { .. }
+            | Command::Reopen { .. }
             | Command::Pack { .. }
             | Command::HandOver { .. }
             | Command::Receive { .. }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::history::OpName;
 use super::key::Key;
 use super::{Document, DocumentFact};
-use crate::fact::{Fact, Operator};
+use crate::fact::Operator;
 use crate::id::{EntryId, FeedId, NodeKey};
 use crate::time::Stamp;
 
@@ -27,7 +27,12 @@ pub struct Author {
 
 impl Author {
     pub(crate) fn of(said: &DocumentFact) -> Self {
-        Self { entry: said.id, node: said.writer, operator: operator(&said.fact), stamp: said.stamp }
+        Self {
+            entry: said.id,
+            node: said.writer,
+            operator: said.fact.operator().cloned().unwrap_or_default(),
+            stamp: said.stamp,
+        }
     }
 }
 
@@ -112,33 +117,5 @@ fn op_name(op: &ObjId) -> Option<OpName> {
         ObjId::Id(counter, actor, _) => {
             Some(OpName { counter: *counter, feed: FeedId(actor.to_bytes().try_into().ok()?) })
         }
-    }
-}
-
-fn operator(fact: &Fact) -> Operator {
-    match fact {
-        Fact::Opened(fact) => fact.operator.clone(),
-        Fact::Registered(fact) => fact.operator.clone(),
-        Fact::Voided(fact) => fact.operator.clone(),
-        Fact::Amended(fact) => fact.operator.clone(),
-        Fact::Moved(fact) => fact.operator.clone(),
-        Fact::Sealed(fact) => fact.operator.clone(),
-        Fact::Packed(fact) => fact.operator.clone(),
-        Fact::HandedOver(fact) => fact.operator.clone(),
-        Fact::Received(fact) => fact.operator.clone(),
-        Fact::Reported(fact) => fact.operator.clone(),
-        Fact::Corrected(fact) => fact.operator.clone(),
-        Fact::Reviewed(fact) => fact.operator.clone(),
-        Fact::Enrolled(_)
-        | Fact::Withdrawn(_)
-        | Fact::Trust(_)
-        | Fact::Policy(_)
-        | Fact::Status(_)
-        | Fact::Receipt(_)
-        | Fact::ForkProof(_)
-        | Fact::ForkDecided(_)
-        | Fact::SealKey(_)
-        | Fact::Issued(_)
-        | Fact::Revoked(_) => Operator::default(),
     }
 }

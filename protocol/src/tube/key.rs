@@ -8,7 +8,7 @@
 //! | `tube/BARCODE` | `packed` | packed, in the box's document |
 //! | `note/ENTRY` | the register a review named in vain, or nothing | a fact that changes no register |
 //! | `open` | pool size, decimal | opened |
-//! | `seal` | registrations counted, decimal | sealed |
+//! | `seal` | registrations counted, decimal; `open` | sealed, reopened |
 //! | `box` | barcode of the transport box | packed, in the tube's document |
 //! | `handover` | tubes counted, a space, to whom | handed over |
 //! | `received` | tubes counted, decimal | received |
@@ -24,7 +24,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::DocumentFact;
-use crate::fact::{Fact, Field, Reviewed, Subject};
+use crate::fact::{Fact, Field, Reviewed, Subject, in_a_document, in_no_document};
 use crate::id::{Barcode, EntryId, NodeKey};
 use crate::results::Reading;
 
@@ -63,6 +63,9 @@ pub enum Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a key of a tube's or a box's document")]
 pub struct NotAKey;
+
+/// The value of `seal` of a tube that is filled again: no count, so no seal.
+pub(super) const REOPENED: &str = "open";
 
 const FIELDS: [(Field, &str); 4] =
     [(Field::Name, "name"), (Field::LastFour, "last-four"), (Field::Document, "document"), (Field::Remark, "remark")];
@@ -184,6 +187,7 @@ pub(super) fn written(said: &DocumentFact, subject: &Subject, keys: &mut Vec<Key
             keys.dedup();
         }
         Fact::Sealed(sealed) if in_tube(&sealed.tube) => keys.push(Key::Seal),
+        Fact::Reopened(reopened) if in_tube(&reopened.tube) => keys.push(Key::Seal),
         Fact::Packed(packed) if in_tube(&packed.tube) => keys.push(Key::Transport),
         Fact::Packed(packed) if in_box(&packed.transport) => keys.push(Key::Packed(packed.tube.clone())),
         Fact::HandedOver(handed) if in_box(&handed.transport) => keys.push(Key::HandOver),
@@ -193,29 +197,7 @@ pub(super) fn written(said: &DocumentFact, subject: &Subject, keys: &mut Vec<Key
         Fact::Reviewed(review) if review.subject == *subject => {
             keys.push(reviewed(review).unwrap_or(Key::Note(said.id)));
         }
-        Fact::Opened(_)
-        | Fact::Registered(_)
-        | Fact::Voided(_)
-        | Fact::Amended(_)
-        | Fact::Moved(_)
-        | Fact::Sealed(_)
-        | Fact::Packed(_)
-        | Fact::HandedOver(_)
-        | Fact::Received(_)
-        | Fact::Reported(_)
-        | Fact::Corrected(_)
-        | Fact::Reviewed(_)
-        | Fact::Enrolled(_)
-        | Fact::Withdrawn(_)
-        | Fact::Trust(_)
-        | Fact::Policy(_)
-        | Fact::Status(_)
-        | Fact::Receipt(_)
-        | Fact::ForkProof(_)
-        | Fact::ForkDecided(_)
-        | Fact::SealKey(_)
-        | Fact::Issued(_)
-        | Fact::Revoked(_) => {}
+        in_a_document!() | in_no_document!() => {}
     }
 }
 
@@ -230,6 +212,7 @@ pub(super) fn value(fact: &Fact, key: &Key) -> String {
         Fact::Amended(amended) => amended.value.to_string(),
         Fact::Moved(moved) if matches!(key, Key::Moved(_)) => format!("{}>{}", moved.from, moved.to),
         Fact::Sealed(sealed) => sealed.count.to_string(),
+        Fact::Reopened(_) => REOPENED.to_owned(),
         Fact::Packed(packed) if *key == Key::Transport => packed.transport.to_string(),
         Fact::Packed(_) => "packed".to_owned(),
         Fact::HandedOver(handed) => format!("{} {}", handed.count, handed.to),
@@ -238,18 +221,7 @@ pub(super) fn value(fact: &Fact, key: &Key) -> String {
         Fact::Corrected(corrected) => Reading::corrected(corrected.outcome).to_string(),
         Fact::Reviewed(review) if key.is_register() => review.value.to_string(),
         Fact::Reviewed(review) => review.register.to_string(),
-        Fact::Moved(_)
-        | Fact::Enrolled(_)
-        | Fact::Withdrawn(_)
-        | Fact::Trust(_)
-        | Fact::Policy(_)
-        | Fact::Status(_)
-        | Fact::Receipt(_)
-        | Fact::ForkProof(_)
-        | Fact::ForkDecided(_)
-        | Fact::SealKey(_)
-        | Fact::Issued(_)
-        | Fact::Revoked(_) => String::new(),
+        Fact::Moved(_) | in_no_document!() => String::new(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! `the_summary_agrees_with_the_document`).
 
 use super::history::History;
-use super::key::{self, Key};
+use super::key::{self, Key, REOPENED};
 use super::{DOCUMENT_FACTS_MAX, DocumentFact, Health, IsHeld};
 use crate::fact::Subject;
 use crate::id::{EntryId, FeedId};
@@ -71,7 +71,10 @@ impl Summary {
                     self.opened_by.extend(history.standing(key).map(|by| by.feed));
                     self.pool = history.standing(key).filter_map(|by| said(key, by)?.parse().ok()).min();
                 }
-                Key::Seal => self.sealed = history.standing(key).next().is_some(),
+                // A seal that stands beside a reopening unaware of it still closes the tube.
+                Key::Seal => {
+                    self.sealed = history.standing(key).any(|by| said(key, by).is_some_and(|value| value != REOPENED));
+                }
                 Key::Void(registration) => {
                     if history.standing(key).all(|by| said(key, by).is_some_and(|why| !why.is_empty())) {
                         gone.push(*registration);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::claim::{Author, Claim, Claims, Conflict};
 use super::key::{self, Key};
 use super::{Document, DocumentFact, Health};
-use crate::fact::{Fact, Field, Registered, Route, Subject};
+use crate::fact::{Fact, Field, Registered, Remark, Route, Subject};
 use crate::id::{Barcode, EntryId, Person};
 use crate::results::{LabResult, Report, Verdict, weigh};
 use crate::text::Text;
@@ -28,6 +28,15 @@ pub struct Seal {
     /// Registrations counted then.
     pub count: u8,
     /// Who closed it.
+    pub by: Author,
+}
+
+/// The statement that a sealed tube is filled again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reopening {
+    /// Why.
+    pub reason: Remark,
+    /// Who reopened it.
     pub by: Author,
 }
 
@@ -117,6 +126,8 @@ pub struct TubeView {
     pub pool: Option<u8>,
     /// Who closed it; empty while it is open.
     pub seals: Vec<Seal>,
+    /// Who filled it again after a seal and why, by stamp; they stay when it is sealed once more.
+    pub reopened: Vec<Reopening>,
     /// Everyone who is or was in it, by stamp.
     pub members: Vec<Member>,
     /// Members that count.
@@ -179,6 +190,7 @@ impl Document {
             opened,
             pool,
             seals,
+            reopened: self.reopenings(),
             members,
             count,
             full: pool.is_some_and(|pool| count >= u32::from(pool)),
@@ -194,6 +206,16 @@ impl Document {
             health: self.health,
             barcode,
         })
+    }
+
+    fn reopenings(&self) -> Vec<Reopening> {
+        let reopening = |said: &DocumentFact| {
+            let Fact::Reopened(fact) = &said.fact else { return None };
+            Some(Reopening { reason: fact.reason.clone(), by: Author::of(said) })
+        };
+        let mut reopened: Vec<Reopening> = self.facts.values().filter_map(reopening).collect();
+        reopened.sort_by_key(|reopening| (reopening.by.stamp, reopening.by.entry));
+        reopened
     }
 
     fn readings(&self, claims: &Claims) -> (Vec<LabResult>, Vec<Report>, Option<Verdict>) {

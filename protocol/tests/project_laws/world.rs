@@ -246,6 +246,7 @@ impl Saying {
                 Registered { reason, warnings: u8::from(self.choice == 1), ..registered(self.person, self.tube) }.into()
             }
             3 => Opened { tube: tube_, pool: 10, operator, seen }.into(),
+            4 if self.choice == 0 => Reopened { tube: tube_, reason, operator, seen }.into(),
             4 => Sealed { tube: tube_, count: 1, operator, seen }.into(),
             5 | 6 => Voided { tube: tube_, registration, reason, operator, seen }.into(),
             7 => Moved { registrations: vec![registration], from: tube_, to: tube(9), reason, operator, seen }.into(),

@@ -1,7 +1,7 @@
 //! Facts of enrolled nodes that lie: about what they had seen, about whom, and how often.
 
 use proptest::prelude::*;
-use swabmesh_protocol::fact::{Fact, Moved, Remark, Sealed, Voided};
+use swabmesh_protocol::fact::{Fact, Moved, Remark, Reopened, Sealed, Voided};
 use swabmesh_protocol::id::{EntryId, FeedId, SeqNo};
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::Stamp;
@@ -32,6 +32,7 @@ fn any_fact() -> impl Strategy<Value = Fact> {
             let (reason, operator) = (Remark::default(), Text::default());
             match kind {
                 0 => swabmesh_protocol::fact::Registered { seen, ..registered(name, small) }.into(),
+                1 if small.is_multiple_of(3) => Reopened { tube, reason, operator, seen }.into(),
                 1 => Sealed { tube, count: small, operator, seen }.into(),
                 2 => {
                     let registration = registrations.first().copied().unwrap_or(entry(0, 0));

@@ -3,8 +3,8 @@
 use crate::world::{Event, FEEDS, World, barcode, entry, event, feed, is_held, registered, subjects, tube, writer};
 use proptest::prelude::*;
 use swabmesh_protocol::fact::{
-    Amended, Corrected, Field, HandedOver, Moved, Opened, Outcome, Packed, Received, Registered, Remark, Reported,
-    Reviewed, Sealed, Stage, Subject, Voided,
+    Amended, Corrected, Field, HandedOver, Moved, Opened, Outcome, Packed, Received, Registered, Remark, Reopened,
+    Reported, Reviewed, Sealed, Stage, Subject, Voided,
 };
 use swabmesh_protocol::results::{Retest, recalls};
 use swabmesh_protocol::text::Text;
@@ -151,6 +151,22 @@ fn two_seals_unaware_of_each_other_stand_side_by_side_until_a_review_that_saw_bo
     let after = view(&whole(&world, &tube("T-1")));
     assert_eq!(after.seals.iter().map(|seal| seal.count).collect::<Vec<_>>(), [11]);
     assert_eq!(after.conflicts, []);
+}
+
+#[test]
+fn a_seal_unaware_of_a_reopening_keeps_the_tube_closed_and_both_show() {
+    let mut world = World::default();
+    world.say(0, sealed(3, None));
+    tell_everybody(&mut world);
+    let seen = world.seen(0, &[tube("T-1")]);
+    let reason = Remark::new("a swab broke").unwrap();
+    world.say(0, Reopened { tube: barcode("T-1"), reason, operator: Text::default(), seen });
+    let seen = world.seen(1, &[tube("T-1")]);
+    world.say(1, sealed(4, seen));
+    let shown = view(&whole(&world, &tube("T-1")));
+    assert_eq!(shown.seals.iter().map(|seal| seal.count).collect::<Vec<_>>(), [4]);
+    assert_eq!((shown.reopened.len(), shown.conflicts.len()), (1, 1), "{shown:?}");
+    assert!(world.summary_at(&tube("T-1"), &world.everything()).is_sealed());
 }
 
 #[test]

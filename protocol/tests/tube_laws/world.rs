@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use swabmesh_protocol::fact::{
     Amended, Corrected, Fact, Field, HandedOver, Moved, Opened, Outcome, Packed, Received, Registered, Remark,
-    Reported, Reviewed, Route, Sealed, Stage, Subject, Voided,
+    Reopened, Reported, Reviewed, Route, Sealed, Stage, Subject, Voided,
 };
 use swabmesh_protocol::id::{Barcode, EntryId, FeedId, NodeKey, Person, SeqNo};
 use swabmesh_protocol::text::Text;
@@ -177,6 +177,7 @@ impl World {
                 let seen = self.seen(node, &[this, other]);
                 Moved { registrations: vec![registration, registration], from, to, reason, operator, seen }.into()
             }
+            10 if pick.is_multiple_of(3) => Reopened { tube, reason, operator, seen }.into(),
             10 => Sealed { tube, count: small, operator, seen }.into(),
             11 => {
                 let seen = self.seen(node, &[subject, transport]);

@@ -3,16 +3,15 @@
 use std::fmt::Write;
 
 use axum::extract::{Extension, State};
-use axum::response::Response;
 
-use super::html::say;
+use super::html::{escape, say};
 use super::live::{CellBoard, Live, NodeBoard, board};
-use super::{answer, escape, page};
+use super::{Answer, page};
 use crate::city::door::Session;
 use crate::city::office::Office;
 
-pub(super) async fn show(State(office): State<Office>, Extension(session): Extension<Session>) -> Response {
-    answer(board(&office).await.map(|live| page(&session, "总览", "/", &body(&live))))
+pub(super) async fn show(State(office): State<Office>, Extension(session): Extension<Session>) -> Answer {
+    Ok(page(&session, "总览", "/", &body(&*board(&office).await?)))
 }
 
 fn body(live: &Live) -> String {

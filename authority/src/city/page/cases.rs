@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Extension, Form, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::{Extension, State};
+use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
@@ -15,24 +14,20 @@ use swabmesh_protocol::project::{About, FlagKind, Owner};
 use swabmesh_protocol::results::Retest;
 use swabmesh_protocol::text::Text;
 
-use super::html::{moment, say, token};
-use super::{answer, escape, page};
+use super::form::Sent;
+use super::html::{escape, form, moment, say, table};
+use super::{Answer, page};
 use crate::city::decisions::{Case, Recalls, cases, recalls};
-use crate::city::door::{Session, check_form};
+use crate::city::door::Session;
 use crate::city::office::Office;
 
 /// Cases on one page. Source: guess; more than a person decides before the page is loaded again.
 const CASES_MAX: usize = 100;
 
-pub(super) async fn show(State(office): State<Office>, Extension(session): Extension<Session>) -> Response {
-    answer(
-        async {
-            let (view, name_of) = (office.view(), office.names().await?);
-            let cases = read(move || cases(&view, false, CASES_MAX, &name_of)).await?;
-            Ok(page(&session, "复核", "/city/cases", &queue(&session, &cases)))
-        }
-        .await,
-    )
+pub(super) async fn show(State(office): State<Office>, Extension(session): Extension<Session>) -> Answer {
+    let (view, name_of) = (office.view(), office.names().await?);
+    let cases = read(move || cases(&view, false, CASES_MAX, &name_of)).await?;
+    Ok(page(&session, "复核", "/city/cases", &queue(&session, &cases)))
 }
 
 fn queue(session: &Session, cases: &[Case]) -> String {
@@ -141,23 +136,22 @@ fn choices(session: &Session, case: &Case, tube: &Barcode, register: &str) -> St
             escape(value)
         );
     }
-    format!(
-        "<form method=post action=\"/city/cases/decide\" class=stack>{}<input type=hidden name=tube value=\"{tube}\">\
-         <input type=hidden name=register value=\"{}\"><fieldset><legend>{}</legend>{options}</fieldset>{}\
-         <button class=primary>{}</button></form>",
-        token(session),
-        escape(register),
-        say("采信哪一个？", "Which one holds?"),
-        reason(),
-        say("决定", "Decide"),
-    )
+    let hidden = format!(
+        "<input type=hidden name=tube value=\"{tube}\"><input type=hidden name=register value=\"{}\">",
+        escape(register)
+    );
+    decision(session, "/city/cases/decide", &hidden, &say("采信哪一个？", "Which one holds?"), &options)
 }
 
-fn reason() -> String {
-    format!(
-        "<label>{}<input name=reason required maxlength=40></label>",
-        say("理由（写入日志）", "Why (kept in the log)")
-    )
+/// A form that asks for one of some options, and why.
+fn decision(session: &Session, action: &str, hidden: &str, question: &str, options: &str) -> String {
+    let fields = format!(
+        "{hidden}<fieldset><legend>{question}</legend>{options}</fieldset>\
+         <label>{}<input name=reason required maxlength=40></label><button class=strong>{}</button>",
+        say("理由（写入日志）", "Why (kept in the log)"),
+        say("决定", "Decide"),
+    );
+    form(session, action, "stack", &fields)
 }
 
 fn duplicates(session: &Session, case: &Case) -> String {
@@ -173,65 +167,37 @@ fn duplicates(session: &Session, case: &Case) -> String {
     if let Some((part, tube)) = case.parties.last().and_then(|part| Some((part, part.tube.as_ref()?))) {
         choices.push_str(&choice(format!("keep {} {tube}", part.party.entry), say("两次都有效", "Both stand")));
     }
-    format!(
-        "<form method=post action=\"/city/cases/duplicate\" class=stack>{}<fieldset><legend>{}</legend>{choices}</fieldset>{}\
-         <button class=primary>{}</button></form>",
-        token(session),
-        say("怎么处理？", "What is to be done?"),
-        reason(),
-        say("决定", "Decide"),
-    )
+    decision(session, "/city/cases/duplicate", "", &say("怎么处理？", "What is to be done?"), &choices)
 }
 
 #[derive(Deserialize)]
 pub(super) struct Decision {
-    form_token: String,
     tube: Barcode,
     register: Text<80>,
     value: Text<80>,
     reason: Remark,
 }
 
-pub(super) async fn decide(
-    State(office): State<Office>,
-    Extension(session): Extension<Session>,
-    form: Result<Form<Decision>, FormRejection>,
-) -> Response {
-    let result = async {
-        let Form(Decision { form_token, tube, register, value, reason }) = form.map_err(|error| incomplete(&error))?;
-        check_form(&session, &form_token)?;
-        let operator: Operator = session.operator.clone();
-        let _ = office
-            .shell
-            .done(Command::Review { subject: Subject::Tube(tube), register, value, reason, operator })
-            .await?;
-        Ok(Redirect::to("/city/cases").into_response())
-    };
-    answer(result.await)
+pub(super) async fn decide(State(office): State<Office>, sent: Sent<Decision>) -> Answer {
+    let Decision { tube, register, value, reason } = sent.typed;
+    let (subject, operator) = (Subject::Tube(tube), sent.session.who);
+    office.shell.command(Command::Review { subject, register, value, reason, operator }).await?;
+    Ok(Redirect::to("/city/cases").into_response())
 }
 
 #[derive(Deserialize)]
 pub(super) struct Duplicate {
-    form_token: String,
     /// `void` or `keep`, the registration, the tube it was made in.
     choice: String,
     reason: Remark,
 }
 
-pub(super) async fn duplicate(
-    State(office): State<Office>,
-    Extension(session): Extension<Session>,
-    form: Result<Form<Duplicate>, FormRejection>,
-) -> Response {
-    let result = async {
-        let Form(Duplicate { form_token, choice, reason }) = form.map_err(|error| incomplete(&error))?;
-        check_form(&session, &form_token)?;
-        let command = chosen(&choice, session.operator.clone(), reason);
-        let command = command.ok_or_else(|| Problem::malformed("no such choice", "Load the page again."))?;
-        let _ = office.shell.done(command).await?;
-        Ok(Redirect::to("/city/cases").into_response())
-    };
-    answer(result.await)
+pub(super) async fn duplicate(State(office): State<Office>, sent: Sent<Duplicate>) -> Answer {
+    let Duplicate { choice, reason } = sent.typed;
+    let command = chosen(&choice, sent.session.who, reason);
+    let command = command.ok_or_else(|| Problem::malformed("no such choice", "Load the page again."))?;
+    office.shell.command(command).await?;
+    Ok(Redirect::to("/city/cases").into_response())
 }
 
 /// What a choice about two registrations of one person means.
@@ -251,18 +217,10 @@ fn chosen(choice: &str, operator: Operator, reason: Remark) -> Option<Command> {
     }
 }
 
-/// A form that is not what its page would send.
-pub(super) fn incomplete(error: &FormRejection) -> Problem {
-    Problem::malformed(error.body_text(), "Go back, fill in every field and send it again.")
-}
-
-pub(super) async fn recall(State(office): State<Office>, Extension(session): Extension<Session>) -> Response {
-    let result = async {
-        let (view, name_of) = (office.view(), office.names().await?);
-        let list = read(move || recalls(&view, &name_of)).await?;
-        Ok(page(&session, "复检", "/city/recall", &roll(&list)))
-    };
-    answer(result.await)
+pub(super) async fn recall(State(office): State<Office>, Extension(session): Extension<Session>) -> Answer {
+    let (view, name_of) = (office.view(), office.names().await?);
+    let list = read(move || recalls(&view, &name_of)).await?;
+    Ok(page(&session, "复检", "/city/recall", &roll(&list)))
 }
 
 fn roll(list: &Recalls) -> String {
@@ -283,17 +241,8 @@ fn roll(list: &Recalls) -> String {
             escape(person.site.as_deref().unwrap_or("…")),
         );
     }
-    let table = if rows.is_empty() {
-        format!("<p class=hint>{}</p>", say("没有阳性混管。", "No pool is positive."))
-    } else {
-        format!(
-            "<div class=scroll><table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>{rows}</tbody></table></div>",
-            say("混管", "Pool"),
-            say("姓名", "Who"),
-            say("采样点", "Site"),
-            say("复检", "Re-test"),
-        )
-    };
+    let columns = [say("混管", "Pool"), say("姓名", "Who"), say("采样点", "Site"), say("复检", "Re-test")];
+    let table = table(columns, &rows, &say("没有阳性混管。", "No pool is positive."));
     format!(
         "<main><h1>{}</h1><section class=figures><div class=figure><b>{}</b>{}</div><div class=figure><b>{}</b>{}</div>\
          <div class=figure><b>{}</b>{}</div></section>{table}</main>",

@@ -5,13 +5,12 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Extension, Form, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::{Extension, State};
+use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use swabmesh_node::clock;
 use swabmesh_node::durable::{self, Access};
-use swabmesh_node::enrolment::admit::admit;
+use swabmesh_node::enrolment::admit::{Admitted, admit};
 use swabmesh_node::enrolment::pending;
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::picture::render::{Medium, Symbol};
@@ -20,10 +19,10 @@ use swabmesh_protocol::enrolment::JoinRequest;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::NodeKey;
 
-use super::cases::incomplete;
-use super::html::{say, token};
-use super::{answer, escape, page};
-use crate::city::door::{Session, check_form};
+use super::form::Sent;
+use super::html::{escape, form, say};
+use super::{Answer, page};
+use crate::city::door::Session;
 use crate::city::office::Office;
 
 /// Days a certificate is valid unless somebody says otherwise.
@@ -53,17 +52,10 @@ impl Office {
     }
 }
 
-pub(super) async fn show(State(office): State<Office>, Extension(session): Extension<Session>) -> Response {
-    let requests = tokio::task::spawn_blocking({
-        let office = office.clone();
-        move || office.requests()
-    });
-    answer(
-        requests
-            .await
-            .map_err(|error| Problem::internal(&error))
-            .map(|requests| page(&session, "接入", "/city/enrolments", &body(&session, &requests))),
-    )
+pub(super) async fn show(State(office): State<Office>, Extension(session): Extension<Session>) -> Answer {
+    let requests = tokio::task::spawn_blocking(move || office.requests());
+    let requests = requests.await.map_err(|error| Problem::internal(&error))?;
+    Ok(page(&session, "接入", "/city/enrolments", &body(&session, &requests)))
 }
 
 fn body(session: &Session, requests: &[(JoinRequest, String)]) -> String {
@@ -74,36 +66,39 @@ fn body(session: &Session, requests: &[(JoinRequest, String)]) -> String {
             Role::Lab => say("实验室", "laboratory"),
             Role::Authority => say("市级节点", "authority"),
         };
-        let _ = write!(
-            waiting,
-            "<article class=case><h2>{}</h2><p>{role} · {} {} · {} <code>{}</code></p>\
-             <form method=post action=\"/city/enrolments/decide\" class=row>{}<input type=hidden name=node value=\"{}\">\
+        let fields = format!(
+            "<input type=hidden name=node value=\"{}\">\
              <label>{}<input name=days type=number min=1 max={DAYS_MAX} value={DAYS_DEFAULT}></label>\
-             <button class=primary name=decision value=approve>{}</button>\
-             <button class=danger name=decision value=refuse>{}</button></form></article>",
-            escape(request.name.as_str()),
-            say("片区", "cell"),
-            request.lane.0,
-            say("公钥", "key"),
-            request.node,
-            token(session),
+             <button class=strong name=decision value=approve>{}</button>\
+             <button class=danger name=decision value=refuse>{}</button>",
             request.node,
             say("有效天数", "Days valid"),
             say("核实后批准", "Approve, having checked"),
             say("拒绝", "Refuse"),
         );
+        let _ = write!(
+            waiting,
+            "<article class=case><h2>{}</h2><p>{role} · {} {} · {} <code>{}</code></p>{}</article>",
+            escape(request.name.as_str()),
+            say("片区", "cell"),
+            request.lane.0,
+            say("公钥", "key"),
+            request.node,
+            form(session, "/city/enrolments/decide", "row", &fields),
+        );
     }
     if waiting.is_empty() {
         waiting = format!("<p class=hint>{}</p>", say("没有等待批准的申请。", "No request waits."));
     }
-    format!(
-        "<main><h1>{}</h1><form method=post action=\"/city/enrolments\" class=stack>{}\
-         <label>{}<textarea name=request rows=4 required placeholder=\"SMQ1:…\"></textarea></label>\
-         <button>{}</button></form><h2>{}</h2><p class=hint>{}</p>{waiting}</main>",
-        say("接入申请", "Enrolment"),
-        token(session),
+    let fields = format!(
+        "<label>{}<textarea name=request rows=4 required placeholder=\"SMQ1:…\"></textarea></label><button>{}</button>",
         say("粘贴采样点带来的申请", "Paste the request a site brought"),
         say("收下申请", "Take it in"),
+    );
+    format!(
+        "<main><h1>{}</h1>{}<h2>{}</h2><p class=hint>{}</p>{waiting}</main>",
+        say("接入申请", "Enrolment"),
+        form(session, "/city/enrolments", "stack", &fields),
         say("等待批准", "Waiting for approval"),
         say(
             "批准之前，请当面或电话核对是谁在申请、公钥前八位是否一致。",
@@ -114,93 +109,76 @@ fn body(session: &Session, requests: &[(JoinRequest, String)]) -> String {
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
-    form_token: String,
     request: String,
 }
 
-pub(super) async fn keep(
-    State(office): State<Office>,
-    Extension(session): Extension<Session>,
-    form: Result<Form<Asked>, FormRejection>,
-) -> Response {
-    let result = async {
-        let Form(Asked { form_token, request: text }) = form.map_err(|error| incomplete(&error))?;
-        check_form(&session, &form_token)?;
-        let text = text.trim().to_owned();
-        let request = JoinRequest::from_text(&text).map_err(|error| {
-            Problem::malformed(error.to_string(), "Paste the whole text that `site init` printed, or scan it again.")
-        })?;
-        let kept = tokio::task::spawn_blocking(move || {
-            if office.requests().len() >= WAITING_MAX {
-                return Err(Problem::malformed("too many requests wait", "Decide some of them first."));
-            }
-            let path = office.waiting().join(request.node.to_string());
-            durable::make_directory(&office.waiting())
-                .and_then(|()| durable::replace(&path, text.as_bytes(), Access::Secret))
-                .map_err(|error| Problem::internal(&error))
-        });
-        kept.await.map_err(|error| Problem::internal(&error))??;
-        Ok(Redirect::to("/city/enrolments").into_response())
-    };
-    answer(result.await)
+pub(super) async fn keep(State(office): State<Office>, sent: Sent<Asked>) -> Answer {
+    let text = sent.typed.request.trim().to_owned();
+    let request = JoinRequest::from_text(&text).map_err(|error| {
+        Problem::malformed(error.to_string(), "Paste the whole text that `site init` printed, or scan it again.")
+    })?;
+    let kept = tokio::task::spawn_blocking(move || {
+        if office.requests().len() >= WAITING_MAX {
+            return Err(Problem::malformed("too many requests wait", "Decide some of them first."));
+        }
+        let path = office.waiting().join(request.node.to_string());
+        durable::make_directory(&office.waiting())
+            .and_then(|()| durable::replace(&path, text.as_bytes(), Access::Secret))
+            .map_err(|error| Problem::internal(&error))
+    });
+    kept.await.map_err(|error| Problem::internal(&error))??;
+    Ok(Redirect::to("/city/enrolments").into_response())
 }
 
 #[derive(Deserialize)]
 pub(super) struct Decision {
-    form_token: String,
     node: NodeKey,
     days: u32,
     decision: String,
 }
 
-pub(super) async fn decide(
-    State(office): State<Office>,
-    Extension(session): Extension<Session>,
-    form: Result<Form<Decision>, FormRejection>,
-) -> Response {
-    let result = async {
-        let Form(Decision { form_token, node, days, decision }) = form.map_err(|error| incomplete(&error))?;
-        check_form(&session, &form_token)?;
-        if decision != "approve" {
-            tracing::info!(%node, operator = session.operator.as_str(), "a request to join was refused");
-            office.forget(&node);
-            return Ok(Redirect::to("/city/enrolments").into_response());
-        }
-        let text = office.requests().into_iter().find(|(request, _)| request.node == node).map(|(_, text)| text);
-        let Some(text) = text else {
-            return Err(Problem::not_found("this request does not wait any more", "Look at the list again."));
-        };
-        let home = office.home.clone();
-        let days = days.clamp(1, DAYS_MAX);
-        let admitted = tokio::task::spawn_blocking(move || admit(&home, &text, days, clock::wall().seconds()));
-        let admitted = admitted.await.map_err(|error| Problem::internal(&error))?;
-        let admitted = admitted.map_err(|error| {
-            Problem::malformed(error.to_string(), "Ask the node's people to make the request again.")
-        })?;
-        match office.shell.command(Command::Publish(admitted.pending.published.clone())).await {
-            Ok(_) => pending::done(&office.home, &admitted.pending).map_err(|error| Problem::internal(&error))?,
-            // Kept in the directory; the node publishes it by itself.
-            Err(problem) => tracing::warn!(detail = problem.detail, "the certificate is published later"),
-        }
-        tracing::info!(%node, operator = session.operator.as_str(), "a node was admitted");
+pub(super) async fn decide(State(office): State<Office>, Sent { session, typed }: Sent<Decision>) -> Answer {
+    let Decision { node, days, decision } = typed;
+    if decision != "approve" {
+        tracing::info!(%node, operator = session.who.as_str(), "a request to join was refused");
         office.forget(&node);
-        let symbol = Symbol::new(&admitted.answer, Medium::Screen).map(|symbol| symbol.svg()).unwrap_or_default();
-        let body = format!(
-            "<main><h1>{} {}</h1><p>{}</p><div class=symbol>{symbol}</div>\
-             <textarea readonly rows=8 aria-label=\"answer\">{}</textarea><p>{} <code>{}</code></p>\
-             <p><a href=\"/city/enrolments\">{}</a></p></main>",
-            say("已批准", "Approved:"),
-            escape(admitted.certificate.name.as_str()),
-            say(
-                "把下面的答复带回去：扫码，或复制到文件后运行 swabmesh site join。",
-                "Carry this answer back: scan it, or put it in a file for swabmesh site join."
-            ),
-            escape(&admitted.answer),
-            say("请核对市级节点指纹：", "Compare the authority's fingerprint:"),
-            escape(&admitted.fingerprint.to_string()),
-            say("返回", "Back"),
-        );
-        Ok(page(&session, "已批准", "/city/enrolments", &body))
-    };
-    answer(result.await)
+        return Ok(Redirect::to("/city/enrolments").into_response());
+    }
+    let text = office.requests().into_iter().find(|(request, _)| request.node == node).map(|(_, text)| text);
+    let text =
+        text.ok_or_else(|| Problem::not_found("this request does not wait any more", "Look at the list again."))?;
+    let home = office.home.clone();
+    let days = days.clamp(1, DAYS_MAX);
+    let admitted = tokio::task::spawn_blocking(move || admit(&home, &text, days, clock::wall().seconds()));
+    let admitted = admitted.await.map_err(|error| Problem::internal(&error))?;
+    let admitted = admitted
+        .map_err(|error| Problem::malformed(error.to_string(), "Ask the node's people to make the request again."))?;
+    match office.shell.command(Command::Publish(admitted.pending.published.clone())).await {
+        Ok(_) => pending::done(&office.home, &admitted.pending).map_err(|error| Problem::internal(&error))?,
+        // Kept in the directory; the node publishes it by itself.
+        Err(problem) => tracing::warn!(detail = problem.detail, "the certificate is published later"),
+    }
+    tracing::info!(%node, operator = session.who.as_str(), "a node was admitted");
+    office.forget(&node);
+    Ok(page(&session, "已批准", "/city/enrolments", &approved(&admitted)))
+}
+
+/// What the node's people carry back.
+fn approved(admitted: &Admitted) -> String {
+    let symbol = Symbol::new(&admitted.answer, Medium::Screen).map(|symbol| symbol.svg()).unwrap_or_default();
+    format!(
+        "<main><h1>{} {}</h1><p>{}</p><div class=symbol>{symbol}</div>\
+         <textarea readonly rows=8 aria-label=\"answer\">{}</textarea><p>{} <code>{}</code></p>\
+         <p><a href=\"/city/enrolments\">{}</a></p></main>",
+        say("已批准", "Approved:"),
+        escape(admitted.certificate.name.as_str()),
+        say(
+            "把下面的答复带回去：扫码，或复制到文件后运行 swabmesh site join。",
+            "Carry this answer back: scan it, or put it in a file for swabmesh site join."
+        ),
+        escape(&admitted.answer),
+        say("请核对市级节点指纹：", "Compare the authority's fingerprint:"),
+        escape(&admitted.fingerprint.to_string()),
+        say("返回", "Back"),
+    )
 }

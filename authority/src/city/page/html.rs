@@ -1,25 +1,13 @@
 //! Text as HTML, and the frame around every page.
 
+use axum::response::Html;
+use swabmesh_node::page::document::Document;
+pub(super) use swabmesh_node::page::document::escape;
 use swabmesh_protocol::time::Wall;
 
+use super::BELOW;
 use crate::city::door::Session;
 use crate::city::export::instant;
-
-/// Text with what HTML would read as markup replaced.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
 
 /// The same thing in both languages; the page shows one of them.
 pub(super) fn say(chinese: &str, english: &str) -> String {
@@ -42,37 +30,46 @@ const PLACES: [(&str, &str, &str); 5] = [
 ];
 
 /// A whole page.
-pub(super) fn document(title: &str, session: Option<&Session>, at: &str, body: &str) -> String {
+pub(super) fn document(title: &str, session: Option<&Session>, at: &str, body: &str) -> Html<String> {
     let navigation = session.map(|session| {
         let links = PLACES.iter().map(|(to, chinese, english)| {
             let here = if *to == at { " aria-current=page" } else { "" };
             format!("<a href=\"{to}\"{here}>{}</a>", say(chinese, english))
         });
         let links: String = links.collect();
-        format!(
-            "<nav aria-label=\"主导航\">{links}</nav>\
-             <form class=who method=post action=\"/city/logout\">{}<span>{}</span><button class=quiet>{}</button></form>",
-            token(session),
-            escape(session.operator.as_str()),
-            say("退出", "Log out"),
-        )
+        let leave = format!(
+            "<span>{}</span><button class=quiet>{}</button>",
+            escape(session.who.as_str()),
+            say("退出", "Log out")
+        );
+        format!("<nav aria-label=\"主导航\">{links}</nav>{}", form(session, "/city/logout", "who", &leave))
     });
-    format!(
-        "<!doctype html><html lang=zh-CN><head><meta charset=utf-8>\
-         <meta name=viewport content=\"width=device-width, initial-scale=1\">\
-         <title>{title} · swabmesh</title><link rel=icon href=\"data:,\">\
-         <link rel=stylesheet href=\"/city/authority.css\"><script src=\"/city/authority.js\" defer></script></head>\
-         <body><header><strong>{}</strong>{}<button id=language class=quiet type=button>English</button></header>\
-         {body}</body></html>",
+    let body = format!(
+        "<header class=bar><strong>{}</strong>{}<button id=language class=quiet type=button>English</button></header>\n{body}\n",
         say("核酸采样登记 · 市级节点", "swabmesh · authority"),
         navigation.unwrap_or_default(),
-        title = escape(title),
+    );
+    let title = format!("{title} · swabmesh");
+    let (styles, script) = (["authority.css"], "authority.js");
+    let document =
+        Document { title: &title, below: BELOW, icon: "page/icon.svg", styles: &styles, script, head: "", body: &body };
+    Html(document.html())
+}
+
+/// A form of a session, with the token that every one of them carries.
+pub(super) fn form(session: &Session, action: &str, class: &str, fields: &str) -> String {
+    let token = escape(session.csrf.as_str());
+    format!(
+        "<form method=post action=\"{action}\" class={class}><input type=hidden name=form_token value=\"{token}\">\
+         {fields}</form>"
     )
 }
 
-/// The field that every form of a session carries.
-pub(super) fn token(session: &Session) -> String {
-    format!("<input type=hidden name=form_token value=\"{}\">", escape(&session.form_token))
+/// A table that scrolls by itself where it is wider than the window; `otherwise` is said of no rows.
+pub(super) fn table(columns: [String; 4], rows: &str, otherwise: &str) -> String {
+    let columns = columns.map(|column| format!("<th>{column}</th>")).concat();
+    let rows = if rows.is_empty() { format!("<tr><td colspan=4>{otherwise}</td></tr>") } else { rows.to_owned() };
+    format!("<div class=scroll><table><thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div>")
 }
 
 #[cfg(test)]
@@ -81,8 +78,8 @@ mod tests {
 
     #[test]
     fn what_operators_type_is_never_markup() {
-        assert_eq!(escape("<a href='x'>\"&"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
+        let Html(page) = document("<x>", None, "", "");
+        assert!(!page.contains("<x>"));
         assert!(moment(Wall(1_649_433_600_000)).ends_with(">2022-04-09 00:00</time>"));
-        assert!(!document("<x>", None, "", "").contains("<x>"));
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use serde::Serialize;
 use swabmesh_node::clock;
 use swabmesh_node::http::problem::Problem;
@@ -19,7 +19,7 @@ use swabmesh_protocol::project::{FlagKind, FlagState, Owner, code_totals, contro
 use swabmesh_protocol::view::{View, ViewError};
 use tokio::sync::Mutex;
 
-use super::answer;
+use super::Answer;
 use crate::city::day::Day;
 use crate::city::decisions::FLAGS_MAX;
 use crate::city::office::Office;
@@ -83,8 +83,8 @@ pub(super) struct NodeBoard {
     pub(super) alerts: Vec<&'static str>,
 }
 
-pub(super) async fn show(State(office): State<Office>) -> Response {
-    answer(board(&office).await.map(|live| Json(&*live).into_response()))
+pub(super) async fn show(State(office): State<Office>) -> Answer {
+    Ok(Json(&*board(&office).await?).into_response())
 }
 
 /// The board, at most [`FRESH`] old.

@@ -1,16 +1,15 @@
 //! The door: the node's token, and a name that decisions and looks carry.
 
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Extension, Form, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use swabmesh_node::http::problem::Problem;
 use swabmesh_protocol::fact::Operator;
 
-use super::html::{document, say};
-use super::{answer, escape};
-use crate::city::door::{Session, check_form};
+use super::form::{Sent, Trouble};
+use super::html::{document, escape, say};
 use crate::city::office::Office;
 
 pub(super) async fn show() -> Response {
@@ -23,7 +22,7 @@ fn form(wrong: Option<&str>) -> Response {
         "<main class=narrow><h1>{}</h1>{wrong}<form method=post action=\"/city/login\" class=stack>\
          <label>{}<input name=operator required maxlength=16 autocomplete=username autofocus></label>\
          <label>{}<input name=token type=password required autocomplete=current-password></label>\
-         <button class=primary>{}</button></form><p class=hint>{}</p></main>",
+         <button class=strong>{}</button></form><p class=hint>{}</p></main>",
         say("登录", "Log in"),
         say("您的姓名（记入每个决定）", "Your name (kept with every decision)"),
         say("节点令牌", "The node's token"),
@@ -33,7 +32,7 @@ fn form(wrong: Option<&str>) -> Response {
             "The token is in the node's secrets/api-token, which its administrator can read."
         ),
     );
-    Html(document("登录", None, "", &body)).into_response()
+    document("登录", None, "", &body).into_response()
 }
 
 #[derive(Deserialize)]
@@ -60,7 +59,7 @@ pub(super) async fn login(State(office): State<Office>, form: Result<Form<Login>
     }
     match office.sessions.begin(operator) {
         Ok(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
-        Err(error) => answer(Err(Problem::internal(&error))),
+        Err(error) => Trouble::from(Problem::internal(&error)).into_response(),
     }
 }
 
@@ -68,19 +67,11 @@ fn refused(why: &str) -> Response {
     (StatusCode::FORBIDDEN, form(Some(why))).into_response()
 }
 
+/// A form without fields.
 #[derive(Deserialize)]
-pub(super) struct Logout {
-    form_token: String,
-}
+pub(super) struct Logout {}
 
-pub(super) async fn logout(
-    State(office): State<Office>,
-    Extension(session): Extension<Session>,
-    headers: HeaderMap,
-    Form(Logout { form_token }): Form<Logout>,
-) -> Response {
-    if let Err(problem) = check_form(&session, &form_token) {
-        return answer(Err(problem));
-    }
-    ([(header::SET_COOKIE, office.sessions.end(&headers))], Redirect::to("/city/login")).into_response()
+pub(super) async fn logout(State(office): State<Office>, headers: HeaderMap, _: Sent<Logout>) -> Response {
+    let gone = [(header::SET_COOKIE, office.sessions.end(&headers))];
+    std::future::ready((gone, Redirect::to("/city/login")).into_response()).await
 }

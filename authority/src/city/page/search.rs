@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Extension, Form, State};
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use serde::Deserialize;
 use swabmesh_node::api::{DocumentEntry, PersonResult};
@@ -19,12 +18,13 @@ use swabmesh_protocol::seal::details::{self, Details};
 use swabmesh_protocol::tube::view::TubeView;
 use swabmesh_protocol::view::{View, ViewError};
 
-use super::cases::{incomplete, reading as said};
-use super::html::{moment, say, token};
-use super::{answer, escape, page};
+use super::cases::reading as said;
+use super::form::Sent;
+use super::html::{self, escape, moment, say};
+use super::{Answer, page};
 use crate::audit::Look;
 use crate::city::day::Day;
-use crate::city::door::{Session, check_form};
+use crate::city::door::Session;
 use crate::city::office::Office;
 
 pub(super) async fn show(Extension(session): Extension<Session>) -> Response {
@@ -45,53 +45,46 @@ fn form(session: &Session) -> String {
         .iter()
         .map(|(value, chinese, english)| format!("<option value={value}>{chinese} · {english}</option>"))
         .collect();
-    format!(
-        "<h1>{}</h1><p class=hint>{}</p><form method=post action=\"/city/search\" class=stack>{}\
-         <label>{}<select name=by>{kinds}</select></label><label>{}<input name=text required maxlength=64></label>\
-         <label>{}<input name=reason required minlength=4 maxlength=40></label><button class=primary>{}</button></form>",
-        say("查询", "Search"),
-        say("每次查询都记录：谁、何时、查谁、为什么。", "Every search is recorded: who, when, whom, why."),
-        token(session),
+    let fields = format!(
+        "<label>{}<select name=by>{kinds}</select></label><label>{}<input name=text required maxlength=64></label>\
+         <label>{}<input name=reason required minlength=4 maxlength=40></label><button class=strong>{}</button>",
         say("按", "By"),
         say("号码", "Number"),
         say("理由", "Why"),
         say("查询并记录", "Search, and record it"),
+    );
+    format!(
+        "<h1>{}</h1><p class=hint>{}</p>{}",
+        say("查询", "Search"),
+        say("每次查询都记录：谁、何时、查谁、为什么。", "Every search is recorded: who, when, whom, why."),
+        html::form(session, "/city/search", "stack", &fields),
     )
 }
 
 #[derive(Deserialize)]
 pub(super) struct Search {
-    form_token: String,
     by: String,
     text: String,
     reason: Remark,
 }
 
-pub(super) async fn find(
-    State(office): State<Office>,
-    Extension(session): Extension<Session>,
-    asked: Result<Form<Search>, FormRejection>,
-) -> Response {
-    let result = async {
-        let Form(Search { form_token, by, text, reason }) = asked.map_err(|error| incomplete(&error))?;
-        check_form(&session, &form_token)?;
-        needs(&reason)?;
-        let (who, why) = (session.operator.to_string(), reason.to_string());
-        let view = office.view();
-        let found = if by == "tube" {
-            let barcode: Barcode = text.parse().map_err(|error: swabmesh_protocol::id::IdError| {
-                Problem::malformed(error.to_string(), "Check the barcode.")
-            })?;
-            office.record(&Look { who, what: "search", whom: None, why: format!("tube {barcode}: {why}") })?;
-            tube(&session, read(move || reading::tube(&view, &barcode)).await?.as_ref())
-        } else {
-            let whom = person(&office, &by, &text)?;
-            office.record(&Look { who, what: "search", whom: Some(whom), why })?;
-            results(&session, &whom, &read(move || reading::results_of(&view, &whom)).await?)
-        };
-        Ok(page(&session, "查询", "/city/search", &format!("<main>{}{found}</main>", form(&session))))
+pub(super) async fn find(State(office): State<Office>, Sent { session, typed }: Sent<Search>) -> Answer {
+    let Search { by, text, reason } = typed;
+    needs(&reason)?;
+    let (who, why) = (session.who.to_string(), reason.to_string());
+    let view = office.view();
+    let found = if by == "tube" {
+        let barcode: Barcode = text.parse().map_err(|error: swabmesh_protocol::id::IdError| {
+            Problem::malformed(error.to_string(), "Check the barcode.")
+        })?;
+        office.record(&Look { who, what: "search", whom: None, why: format!("tube {barcode}: {why}") })?;
+        tube(&session, read(move || reading::tube(&view, &barcode)).await?.as_ref())
+    } else {
+        let whom = person(&office, &by, &text)?;
+        office.record(&Look { who, what: "search", whom: Some(whom), why })?;
+        results(&session, &whom, &read(move || reading::results_of(&view, &whom)).await?)
     };
-    answer(result.await)
+    Ok(page(&session, "查询", "/city/search", &format!("<main>{}{found}</main>", form(&session))))
 }
 
 fn needs(reason: &Remark) -> Result<(), Problem> {
@@ -133,28 +126,19 @@ fn results(session: &Session, person: &Person, results: &[PersonResult]) -> Stri
 }
 
 fn table(title: &str, rows: &str) -> String {
-    let rows = if rows.is_empty() {
-        format!("<tr><td colspan=4>{}</td></tr>", say("没有登记", "no registrations"))
-    } else {
-        rows.to_owned()
-    };
-    format!(
-        "<h2>{title}</h2><div class=scroll><table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>{rows}</tbody></table></div>",
-        say("时间", "When"),
-        say("采样管 / 姓名", "Tube or name"),
-        say("结果", "Result"),
-        say("详情", "Details"),
-    )
+    let columns =
+        [say("时间", "When"), say("采样管 / 姓名", "Tube or name"), say("结果", "Result"), say("详情", "Details")];
+    format!("<h2>{title}</h2>{}", html::table(columns, rows, &say("没有登记", "no registrations")))
 }
 
 fn opener(session: &Session, registration: EntryId) -> String {
-    format!(
-        "<form method=post action=\"/city/details\" class=row>{}<input type=hidden name=registration value=\"{registration}\">\
+    let fields = format!(
+        "<input type=hidden name=registration value=\"{registration}\">\
          <input name=reason required minlength=4 maxlength=40 placeholder=\"理由 why\" aria-label=\"理由 why\">\
-         <button>{}</button></form>",
-        token(session),
+         <button>{}</button>",
         say("打开详情", "Open"),
-    )
+    );
+    html::form(session, "/city/details", "row", &fields)
 }
 
 fn tube(session: &Session, shown: Option<&TubeView>) -> String {
@@ -187,7 +171,6 @@ fn tube(session: &Session, shown: Option<&TubeView>) -> String {
 
 #[derive(Deserialize)]
 pub(super) struct Opened {
-    form_token: String,
     registration: EntryId,
     reason: Remark,
 }
@@ -198,32 +181,23 @@ enum Closed {
     Destroyed,
 }
 
-pub(super) async fn details(
-    State(office): State<Office>,
-    Extension(session): Extension<Session>,
-    asked: Result<Form<Opened>, FormRejection>,
-) -> Response {
-    let result = async {
-        let Form(Opened { form_token, registration, reason }) = asked.map_err(|error| incomplete(&error))?;
-        check_form(&session, &form_token)?;
-        needs(&reason)?;
-        let (view, keys) = (office.view(), office.home.keys());
-        let (who, why) = (session.operator.to_string(), format!("{registration}: {reason}"));
-        let found = read(move || sealed(&view, registration)).await?;
-        let Some((whom, on, bytes)) = found else {
-            return Err(Problem::not_found("there is no such registration", "Search again."));
-        };
-        office.record(&Look { who, what: "details", whom: Some(whom), why })?;
-        let opened = match bytes {
-            None => Err(Closed::None),
-            Some(bytes) => {
-                let opened = tokio::task::spawn_blocking(move || open(&keys, on, &bytes));
-                opened.await.map_err(|error| Problem::internal(&error))?.ok_or(Closed::Destroyed)
-            }
-        };
-        Ok(page(&session, "详情", "/city/search", &shown(&opened)))
+pub(super) async fn details(State(office): State<Office>, Sent { session, typed }: Sent<Opened>) -> Answer {
+    let Opened { registration, reason } = typed;
+    needs(&reason)?;
+    let (view, keys) = (office.view(), office.home.keys());
+    let (who, why) = (session.who.to_string(), format!("{registration}: {reason}"));
+    let found = read(move || sealed(&view, registration)).await?;
+    let (whom, on, bytes) =
+        found.ok_or_else(|| Problem::not_found("there is no such registration", "Search again."))?;
+    office.record(&Look { who, what: "details", whom: Some(whom), why })?;
+    let opened = match bytes {
+        None => Err(Closed::None),
+        Some(bytes) => {
+            let opened = tokio::task::spawn_blocking(move || open(&keys, on, &bytes));
+            opened.await.map_err(|error| Problem::internal(&error))?.ok_or(Closed::Destroyed)
+        }
     };
-    answer(result.await)
+    Ok(page(&session, "详情", "/city/search", &shown(&opened)))
 }
 
 type Found = (Person, Day, Option<Vec<u8>>);

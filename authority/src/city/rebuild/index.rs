@@ -4,18 +4,17 @@
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
+use swabmesh_node::runtime::{Tables, store_write};
 use swabmesh_node::store::Store;
 use swabmesh_node::store::error::{OpenError, StoreError};
 use swabmesh_node::store::frame::Arrival as Frame;
-use swabmesh_node::store::index;
-use swabmesh_node::store::key::{self, KeyRange, Order};
 use swabmesh_node::store::options::StoreOptions;
 use swabmesh_protocol::chunk::ChunkError;
 use swabmesh_protocol::id::{NodeKey, SeqNo};
 use swabmesh_protocol::io::Arrival;
 use swabmesh_protocol::limits::CHUNK_BYTES_MAX;
 use swabmesh_protocol::project::{HeadRecord, Placed, Rules, apply, heads, read_range};
-use swabmesh_protocol::view::{Batch, Row, Table, View, ViewError, Write};
+use swabmesh_protocol::view::{Batch, Table, View, ViewError, Write};
 
 use super::{Compared, Proof};
 use crate::city::fold::Roles;
@@ -60,7 +59,7 @@ pub enum IndexError {
 /// [`IndexError`].
 pub fn compare<V: View>(view: &V, roles: &Roles, window_ms: u64, empty: &Path) -> Result<Proof, IndexError> {
     let store = Store::open(empty, &StoreOptions::new(1))?.store;
-    let mut fresh = Fresh(store);
+    let fresh = Tables::new(store.clone());
     let heads = heads(view)?;
     let mut entries = 0;
     for head in &heads {
@@ -68,7 +67,7 @@ pub fn compare<V: View>(view: &V, roles: &Roles, window_ms: u64, empty: &Path) -
         fold(
             view,
             head,
-            &mut fresh,
+            &fresh,
             &Rules { window_ms, role_of: &|node: &NodeKey| roles.get(node).copied(), keys_max: KEYS_MAX },
         )?;
     }
@@ -80,11 +79,11 @@ pub fn compare<V: View>(view: &V, roles: &Roles, window_ms: u64, empty: &Path) -
             &digest(view, table)?,
         ));
     }
-    fresh.0.close()?;
+    store.close()?;
     Ok(Proof::new("embedded", entries, tables))
 }
 
-fn fold<V: View>(view: &V, head: &HeadRecord, fresh: &mut Fresh, rules: &Rules<'_>) -> Result<(), IndexError> {
+fn fold<V: View>(view: &V, head: &HeadRecord, fresh: &Tables, rules: &Rules<'_>) -> Result<(), IndexError> {
     let feed = head.header.id();
     let mut from = SeqNo(1);
     while from <= head.height {
@@ -92,10 +91,10 @@ fn fold<V: View>(view: &V, head: &HeadRecord, fresh: &mut Fresh, rules: &Rules<'
         let chunk = sealed.open().map_err(|source| IndexError::Chunk { feed, from: from.0, source })?;
         from = chunk.checkpoint.seq.next();
         loop {
-            let mut batch = Batch::new(&*fresh);
+            let mut batch = Batch::new(fresh);
             let projected = apply(&mut batch, &chunk, Arrival(1), rules)?;
             let writes = batch.into_writes();
-            fresh.take(writes)?;
+            take(fresh, writes)?;
             if !matches!(projected.placed, Placed::Partly { .. }) {
                 break;
             }
@@ -129,46 +128,13 @@ fn digest<V: View>(view: &V, table: Table) -> Result<TableDigest, ViewError> {
     }
 }
 
-/// The tables of the fresh fold, in a store of their own.
-struct Fresh(Store);
-
-const fn place(table: Table) -> key::Table {
-    key::Table::new(table as u8)
-}
-
-impl Fresh {
-    fn take(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
-        let write = |write: Write| match write.value {
-            Some(value) => index::Write::put(place(write.table), write.key, value),
-            None => index::Write::delete(place(write.table), write.key),
-        };
-        let (done, taken) = sync_channel(1);
-        let told = Box::new(move |result| {
-            let _ = done.send(result);
-        });
-        let writes = writes.into_iter().map(write).collect();
-        self.0.index(writes, Frame::NONE, told).map_err(|refused| refused.why)?;
-        taken.recv().map_err(|_| StoreError::Closed)?
-    }
-}
-
-fn failed(error: &StoreError) -> ViewError {
-    ViewError(error.to_string())
-}
-
-impl View for Fresh {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
-        self.0.get(place(table), key).map_err(|error| failed(&error))
-    }
-
-    fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, ViewError> {
-        let range = KeyRange::all().starting_at(from).before(to);
-        self.0.scan(place(table), &range, Order::Ascending, limit).map_err(|error| failed(&error))
-    }
-
-    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Row>, ViewError> {
-        let range = KeyRange::all().starting_at(from).before(to);
-        let rows = self.0.scan(place(table), &range, Order::Descending, 1).map_err(|error| failed(&error))?;
-        Ok(rows.into_iter().next())
-    }
+/// Puts writes into the tables and waits until they can be read.
+fn take(tables: &Tables, writes: Vec<Write>) -> Result<(), StoreError> {
+    let (done, taken) = sync_channel(1);
+    let told = Box::new(move |result| {
+        let _ = done.send(result);
+    });
+    let writes = writes.into_iter().map(store_write).collect();
+    tables.store().index(writes, Frame::NONE, told).map_err(|refused| refused.why)?;
+    taken.recv().map_err(|_| StoreError::Closed)?
 }

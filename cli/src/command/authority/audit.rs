@@ -7,12 +7,11 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use swabmesh_authority::audit::{self, Head, Line};
-use swabmesh_authority::office::place;
-use swabmesh_node::home::Home;
+use swabmesh_authority::office;
 use swabmesh_protocol::id::Person;
 
 use crate::Outcome;
-use crate::client::DATA_DEFAULT;
+use crate::place::Place;
 use crate::print::at_ms;
 
 /// Looks at personal details: who, what, when, why
@@ -41,7 +40,7 @@ struct Show {
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
     #[command(flatten)]
-    at: At,
+    place: Place,
 }
 
 /// Check that nothing in the log was changed, removed or inserted
@@ -55,23 +54,7 @@ struct Check {
     #[arg(long, value_name = "N:HASH")]
     head: Option<String>,
     #[command(flatten)]
-    at: At,
-}
-
-#[derive(Debug, Args)]
-struct At {
-    /// The authority's directory
-    #[arg(long, value_name = "DIR", env = "SWABMESH_DATA", default_value = DATA_DEFAULT)]
-    data: PathBuf,
-    /// Print JSON, one object a line
-    #[arg(long)]
-    json: bool,
-}
-
-impl At {
-    fn file(&self) -> PathBuf {
-        place(&Home::at(&self.data)).join("audit.log")
-    }
+    place: Place,
 }
 
 impl Arguments {
@@ -86,7 +69,7 @@ impl Arguments {
 impl Show {
     fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         let mut lines = std::collections::VecDeque::<Line>::new();
-        audit::check(&self.at.file(), None, |line| {
+        audit::check(&file(&self.place)?, None, |line| {
             if self.whom.is_none() || line.whom == self.whom {
                 lines.push_back(line);
             }
@@ -95,7 +78,7 @@ impl Show {
             }
         })?;
         for line in lines {
-            if self.at.json {
+            if self.place.json {
                 writeln!(out, "{}", json!(line))?;
             } else {
                 let whom = line.whom.map(|whom| whom.to_string()).unwrap_or_default();
@@ -110,14 +93,18 @@ impl Show {
 impl Check {
     fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         let noted = self.head.as_deref().map(parse).transpose()?;
-        let Head { n, hash } = audit::check(&self.at.file(), noted.as_ref(), |_| ())?;
-        if self.at.json {
+        let Head { n, hash } = audit::check(&file(&self.place)?, noted.as_ref(), |_| ())?;
+        if self.place.json {
             writeln!(out, "{}", json!({ "lines": n, "head": format!("{n}:{hash}") }))?;
         } else {
             writeln!(out, "{n} looks are on record, and the chain holds\n  → note this head elsewhere: {n}:{hash}")?;
         }
         Ok(Outcome::Done)
     }
+}
+
+fn file(place: &Place) -> anyhow::Result<PathBuf> {
+    Ok(office::place(&place.home()?).join("audit.log"))
 }
 
 fn parse(head: &str) -> anyhow::Result<Head> {

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use swabmesh_authority::channels::{self, QUOTA_PER_S};
-use swabmesh_authority::office::place;
+use swabmesh_authority::office;
 use swabmesh_node::durable;
-use swabmesh_node::home::Home;
 
-use crate::client::DATA_DEFAULT;
+use crate::place::Place;
 use crate::{Outcome, clock};
 
 /// Channels through which residents ask: the app, the mini-programs
@@ -40,7 +39,7 @@ struct Add {
     #[arg(long, value_name = "N", default_value_t = QUOTA_PER_S)]
     quota: u32,
     #[command(flatten)]
-    at: At,
+    place: Place,
 }
 
 /// List the channels, without secrets
@@ -49,7 +48,7 @@ struct Add {
   swabmesh authority channel list --data city")]
 struct List {
     #[command(flatten)]
-    at: At,
+    place: Place,
 }
 
 /// Give a channel a new secret; the one before is taken for a while
@@ -65,43 +64,29 @@ struct Rotate {
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     grace_s: u64,
     #[command(flatten)]
-    at: At,
-}
-
-#[derive(Debug, Args)]
-struct At {
-    /// The authority's directory
-    #[arg(long, value_name = "DIR", env = "SWABMESH_DATA", default_value = DATA_DEFAULT)]
-    data: PathBuf,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl At {
-    fn file(&self) -> anyhow::Result<PathBuf> {
-        let home = Home::at(&self.data);
-        home.config([])?;
-        let place = place(&home);
-        durable::make_directory(&place)?;
-        Ok(place.join("channels.json"))
-    }
+    place: Place,
 }
 
 impl Arguments {
     pub(super) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         match self.action {
-            Action::Add(Add { name, quota, at }) => {
-                let credential = channels::add(&at.file()?, &name, quota)?;
-                say(out, at.json, &name, &credential)
+            Action::Add(Add { name, quota, place }) => {
+                let credential = channels::add(&file(&place)?, &name, quota)?;
+                say(out, place.json, &name, &credential)
             }
-            Action::Rotate(Rotate { name, grace_s, at }) => {
-                let credential = channels::rotate(&at.file()?, &name, clock::now_s().saturating_add(grace_s))?;
-                say(out, at.json, &name, &credential)
+            Action::Rotate(Rotate { name, grace_s, place }) => {
+                let credential = channels::rotate(&file(&place)?, &name, clock::now_s().saturating_add(grace_s))?;
+                say(out, place.json, &name, &credential)
             }
-            Action::List(List { at }) => list(out, &at),
+            Action::List(List { place }) => list(out, &place),
         }
     }
+}
+
+fn file(place: &Place) -> anyhow::Result<PathBuf> {
+    let office = office::place(&place.home()?);
+    durable::make_directory(&office)?;
+    Ok(office.join("channels.json"))
 }
 
 fn say(out: &mut dyn Write, json: bool, name: &str, credential: &str) -> anyhow::Result<Outcome> {
@@ -115,10 +100,10 @@ fn say(out: &mut dyn Write, json: bool, name: &str, credential: &str) -> anyhow:
     Ok(Outcome::Done)
 }
 
-fn list(out: &mut dyn Write, at: &At) -> anyhow::Result<Outcome> {
-    for channel in channels::read(&at.file()?)? {
+fn list(out: &mut dyn Write, place: &Place) -> anyhow::Result<Outcome> {
+    for channel in channels::read(&file(place)?)? {
         let before = channel.before.map(|before| before.until).filter(|until| *until > clock::now_s());
-        if at.json {
+        if place.json {
             let line =
                 json!({ "channel": channel.name, "quota_per_s": channel.quota_per_s, "secret_before_until": before });
             writeln!(out, "{line}")?;

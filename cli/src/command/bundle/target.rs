@@ -44,7 +44,6 @@ impl Target {
         while self.scanner.next_piece().is_some() {}
         let condition = self.scanner.condition();
         if !condition.whole {
-            let _ = std::fs::remove_file(&self.aside);
             bail!("the node broke off while it made the bundle: look at its log, and export again");
         }
         let kept = || format!("{} could not be finished: check the stick", self.path.display());
@@ -54,6 +53,13 @@ impl Target {
         let directory = self.path.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(directory).and_then(|directory| directory.sync_all()).with_context(kept)?;
         Ok(condition.bytes)
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // One that was finished has its name by now; of any other nothing is left behind.
+        let _ = std::fs::remove_file(&self.aside);
     }
 }
 

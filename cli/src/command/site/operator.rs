@@ -1,17 +1,15 @@
 //! `swabmesh site operator`: who may use the pages.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use swabmesh_desk::operators::{Duty, Operators, Pin};
-use swabmesh_node::home::Home;
 use swabmesh_protocol::fact::Operator;
 
 use crate::Outcome;
-use crate::client::DATA_DEFAULT;
+use crate::place::Place;
 
 /// Let people use the pages, with a PIN each
 #[derive(Debug, Args)]
@@ -104,46 +102,27 @@ impl PinArguments {
     }
 }
 
-#[derive(Debug, Args)]
-struct Place {
-    /// The node's directory
-    #[arg(long, value_name = "DIR", env = "SWABMESH_DATA", default_value = DATA_DEFAULT)]
-    data: PathBuf,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl Place {
-    fn operators(&self) -> anyhow::Result<Operators> {
-        let home = Home::at(&self.data);
-        // Says what to do when this is no node's directory.
-        home.config([])?;
-        Ok(Operators::at(home.desk()))
-    }
-}
-
 impl Arguments {
     pub(super) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         match self.action {
             Action::Add { name, role, pin, place } => {
-                let operators = place.operators()?;
+                let operators = operators(&place)?;
                 let (pin, drawn) = pin.take()?;
                 operators.add(&name, role.into(), &pin)?;
                 tell(out, &place, &name, drawn.then_some(&pin), "may use the pages")?;
             }
             Action::Reset { name, pin, place } => {
-                let operators = place.operators()?;
+                let operators = operators(&place)?;
                 let (pin, drawn) = pin.take()?;
                 operators.reset(&name, &pin)?;
                 tell(out, &place, &name, drawn.then_some(&pin), "has a new PIN")?;
             }
             Action::Remove { name, place } => {
-                place.operators()?.remove(&name)?;
+                operators(&place)?.remove(&name)?;
                 tell(out, &place, &name, None, "may no longer use the pages")?;
             }
             Action::List { place } => {
-                for person in place.operators()?.list()? {
+                for person in operators(&place)?.list()? {
                     if place.json {
                         writeln!(out, "{}", serde_json::to_string(&person)?)?;
                     } else {
@@ -155,6 +134,10 @@ impl Arguments {
         }
         Ok(Outcome::Done)
     }
+}
+
+fn operators(place: &Place) -> anyhow::Result<Operators> {
+    Ok(Operators::at(place.home()?.desk()))
 }
 
 fn tell(out: &mut dyn Write, place: &Place, name: &Operator, pin: Option<&Pin>, what: &str) -> anyhow::Result<()> {

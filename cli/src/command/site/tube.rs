@@ -1,18 +1,18 @@
-//! `swabmesh site tube`: opened, sealed, shown, listed.
+//! `swabmesh site tube`: opened, sealed, reopened, shown, listed.
 
 use std::io::Write;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use swabmesh_node::api::{OpenTube, SealTube};
-use swabmesh_protocol::fact::Operator;
+use swabmesh_node::api::{OpenTube, ReopenTube, SealTube};
+use swabmesh_protocol::fact::{Operator, Remark};
 use swabmesh_protocol::id::Barcode;
 
 use crate::Outcome;
 use crate::client::{Connection, segment};
 use crate::print::{self, done};
 
-/// Open, seal, show and list tubes 采样管
+/// Open, seal, reopen, show and list tubes 采样管
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -23,6 +23,7 @@ pub(crate) struct Arguments {
 enum Action {
     Open(OpenArguments),
     Seal(SealArguments),
+    Reopen(ReopenArguments),
     Show(ShowArguments),
     List(ListArguments),
 }
@@ -62,6 +63,24 @@ struct SealArguments {
     connection: Connection,
 }
 
+/// Fill a sealed tube again; refused once it is in a transport box
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  swabmesh site tube reopen T1 --reason 'sealed by mistake, swab not full' --operator wang
+The seal and its opening both stay on record. Seal it again before it is packed.")]
+struct ReopenArguments {
+    /// Its barcode
+    tube: Barcode,
+    /// Why
+    #[arg(long)]
+    reason: Remark,
+    /// Who
+    #[arg(long, env = "SWABMESH_OPERATOR")]
+    operator: Operator,
+    #[command(flatten)]
+    connection: Connection,
+}
+
 /// Show who is in a tube, where it is, and what was read in it
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -94,6 +113,7 @@ impl Arguments {
         match self.action {
             Action::Open(arguments) => arguments.run(out),
             Action::Seal(arguments) => arguments.run(out),
+            Action::Reopen(arguments) => arguments.run(out),
             Action::Show(arguments) => arguments.run(out),
             Action::List(arguments) => arguments.run(out),
         }
@@ -117,6 +137,16 @@ impl SealArguments {
         let body = SealTube { operator: self.operator, not_full: self.not_full };
         let answer: Value = client.post(&format!("/tubes/{}/seal", segment(&self.tube)), &body)?;
         client.print(&answer, out, |answer| Ok(done(&format!("tube {} is sealed", self.tube), answer)))?;
+        Ok(Outcome::Done)
+    }
+}
+
+impl ReopenArguments {
+    fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        let client = self.connection.open()?;
+        let body = ReopenTube { reason: self.reason, operator: self.operator };
+        let answer: Value = client.post(&format!("/tubes/{}/reopen", segment(&self.tube)), &body)?;
+        client.print(&answer, out, |answer| Ok(done(&format!("tube {} is filled again", self.tube), answer)))?;
         Ok(Outcome::Done)
     }
 }

@@ -3,17 +3,14 @@
 import { refusal } from "./text.js";
 
 const ANSWER_WITHIN_MS = 8000;
+// Nobody is signed in; the page is locked.
+const SIGNED_OUT = [401, 423];
 
 let csrf = null;
 let onSignedOut = () => {};
 
-export function signedIn(token) {
-  csrf = token;
-}
-
-export function whenSignedOut(then) {
-  onSignedOut = then;
-}
+export const signedIn = (token) => (csrf = token);
+export const whenSignedOut = (then) => (onSignedOut = then);
 
 // What the node refused, in the words of the language in use.
 export class Refused extends Error {
@@ -31,33 +28,28 @@ export class Refused extends Error {
 // The node did not answer: whether it did what was asked is not known.
 export class Silent extends Error {}
 
-async function ask(method, path, body, { unattended = false, raw = false, within = ANSWER_WITHIN_MS } = {}) {
-  const headers = { accept: "application/json" };
+// `unattended`: nobody's hand caused it; `raw`: the body is bytes; `drawing`: the answer is a picture.
+export async function ask(method, path, body, { unattended = false, raw = false, drawing = false, within = ANSWER_WITHIN_MS } = {}) {
+  const headers = { accept: drawing ? "image/*" : "application/json" };
   if (csrf) headers["x-swabmesh-csrf"] = csrf;
   if (unattended) headers["x-swabmesh-unattended"] = "1";
+  if (body !== undefined) headers["content-type"] = raw ? "application/octet-stream" : "application/json";
   const request = { method, headers, cache: "no-store", signal: AbortSignal.timeout(within) };
-  if (raw) {
-    headers["content-type"] = "application/octet-stream";
-    request.body = body;
-  } else if (body !== undefined) {
-    headers["content-type"] = "application/json";
-    request.body = JSON.stringify(body);
-  }
+  if (body !== undefined) request.body = raw ? body : JSON.stringify(body);
   let response;
-  let answer;
+  let answer = null;
   try {
     response = await fetch(path, request);
-    answer = await response.json();
+    if (response.status !== 204) answer = await (response.ok && drawing ? response.blob() : response.json());
   } catch (error) {
     if (response && !response.ok) throw new Refused({ detail: response.statusText }, response.status);
     throw new Silent(String(error));
   }
   if (response.ok) return answer;
-  const refused = new Refused(answer, response.status);
-  if (refused.status === 401 || refused.status === 423) onSignedOut();
-  throw refused;
+  if (SIGNED_OUT.includes(response.status)) onSignedOut();
+  throw new Refused(answer, response.status);
 }
 
 export const get = (path, options) => ask("GET", path, undefined, options);
 export const post = (path, body = {}, options) => ask("POST", path, body, options);
-export const remove = (path) => ask("DELETE", path);
+export const remove = (path, options) => ask("DELETE", path, undefined, options);

@@ -1,0 +1,184 @@
+//! The authority's page in a real browser: logging in, admitting a site, deciding a case, looking somebody up.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serde_json::json;
+use swabmesh_tests::access::{axe, check_reading};
+use swabmesh_tests::browser::{self, Browser, Options};
+use swabmesh_tests::repository::root;
+use swabmesh_tests::site::{Node, Resident, Rig, must, resident};
+use swabmesh_tests::tool;
+
+/// A phone, and a monitor.
+const SIZES: [(u32, u32, &str); 2] = [(360, 740, "phone"), (1_920, 1_080, "monitor")];
+
+/// What the board shows once both sites' registrations have arrived.
+const BOTH: &str = "return document.querySelector('[data-live=registered_today]')?.innerText === '2'";
+
+/// Whether a browser is there; a test without one says so and ends.
+fn browser() -> bool {
+    let there = browser::is_installed();
+    if !there {
+        tool::missing("chromium or chromedriver").unwrap();
+    }
+    there
+}
+
+/// A city in which one person was registered at two sites that know nothing of each other.
+struct City {
+    rig: Rig,
+    _other: Node,
+}
+
+impl City {
+    fn build(who: &Resident) -> Self {
+        let rig = Rig::build(&[]).unwrap();
+        let data = rig.folder().join("other");
+        let at = data.to_str().unwrap();
+        must(&["site", "init", "--data", at, "--name", "东门采样点", "--cell", "7"], "").unwrap();
+        let (request, answer) = (format!("{at}/enrolment/request"), format!("{at}/answer"));
+        must(&["authority", "enrol", &request, "--data", rig.authority.data(), "--out", &answer], "").unwrap();
+        must(&["site", "join", &answer, "--data", at], "").unwrap();
+        let address = rig.authority.address().unwrap();
+        let mut other = Node::at("site", data, &["--authority-address", &address]);
+        other.start().unwrap();
+        rig.wait_in_sync().unwrap();
+        for (site, tube) in [(&rig.site, "2204090001"), (&other, "2204090002")] {
+            site.post("/tubes", &json!({ "tube": tube, "pool": 10, "operator": "li" })).unwrap();
+            let document = json!({ "type": 1, "number": who.number, "name": who.name });
+            let body = json!({ "tube": tube, "operator": "li", "document": document });
+            site.post("/registrations", &body).unwrap();
+        }
+        Self { rig, _other: other }
+    }
+}
+
+fn log_in(page: &Browser, token: &str) -> anyhow::Result<()> {
+    page.fill("input[name=operator]", "赵敏")?;
+    page.fill("input[name=token]", token)?;
+    page.click("main button")
+}
+
+fn enter(rig: &Rig, (width, height, _): (u32, u32, &str)) -> anyhow::Result<Browser> {
+    let page = Browser::open(width, height, &Options::default())?;
+    page.go(rig.authority.url())?;
+    log_in(&page, &rig.authority.token()?)?;
+    page.wait("both registrations", BOTH)?;
+    Ok(page)
+}
+
+/// Goes to a place of the navigation and waits until it is there.
+fn visit(page: &Browser, place: &str) -> anyhow::Result<()> {
+    page.click(&format!("nav a[href='{place}']"))?;
+    page.wait(place, &format!("return location.pathname === '{place}'")).map(drop)
+}
+
+#[test]
+fn an_operator_logs_in_admits_a_site_decides_a_case_and_looks_somebody_up() {
+    if !browser() {
+        return;
+    }
+    let who = resident(40);
+    let City { rig, .. } = &City::build(&who);
+    let page = Browser::open(1_280, 900, &Options::default()).unwrap();
+    page.go(rig.authority.url()).unwrap();
+    log_in(&page, "5ec2e7").unwrap();
+    page.wait("a refusal", "return document.querySelector('[role=alert]')?.innerText.includes('令牌不对')").unwrap();
+    log_in(&page, &rig.authority.token().unwrap()).unwrap();
+    page.wait("both registrations", BOTH).unwrap();
+    page.click("#language").unwrap();
+    assert_eq!(page.text("h1").unwrap().lines().next().unwrap().split(' ').next(), Some("The"));
+    page.click("#language").unwrap();
+
+    // A site that asks to join is admitted, and what is shown lets it in.
+    let new = rig.folder().join("new");
+    let new = new.to_str().unwrap();
+    must(&["site", "init", "--data", new, "--name", "南门采样点", "--cell", "7"], "").unwrap();
+    visit(&page, "/city/enrolments").unwrap();
+    let request = std::fs::read_to_string(format!("{new}/enrolment/request")).unwrap();
+    page.fill("textarea[name=request]", request.trim()).unwrap();
+    page.click_text("收下申请").unwrap();
+    page.click("button[value=approve]").unwrap();
+    let shown = page
+        .wait("an answer", "return document.querySelector('.symbol svg') && document.querySelector('textarea').value");
+    let answer = format!("{new}/answer");
+    std::fs::write(&answer, shown.unwrap().as_str().unwrap()).unwrap();
+    must(&["site", "join", &answer, "--data", new], "").unwrap();
+
+    visit(&page, "/city/cases").unwrap();
+    page.wait("a case", "return document.querySelectorAll('.case').length === 1").unwrap();
+    page.click(".case .choice:last-of-type").unwrap();
+    page.fill(".case input[name=reason]", "与本人核实").unwrap();
+    page.click(".case button").unwrap();
+    page.wait("no case", "return document.querySelector('.case') === null && document.querySelector('main .hint')")
+        .unwrap();
+
+    visit(&page, "/city/search").unwrap();
+    page.fill("input[name=text]", "2204090001").unwrap();
+    page.fill("input[name=reason]", "本人来电查询").unwrap();
+    page.click("main form button").unwrap();
+    page.fill("td input[name=reason]", "本人来电查询").unwrap();
+    page.click("td button").unwrap();
+    let shown = "return document.querySelector('main.narrow td') !== null";
+    page.wait("the details", shown).unwrap();
+    assert!(page.text("main").unwrap().contains(&who.name));
+    let looks = must(&["authority", "audit", "show", "--data", rig.authority.data()], "").unwrap();
+    assert_eq!(looks.matches("本人来电查询").count(), 2, "{looks}");
+
+    page.click(".who button").unwrap();
+    page.wait("the door", "return location.pathname === '/city/login'").unwrap();
+    let complaints = page.complaints().unwrap();
+    // The wrong token was answered with 403, and the browser says so.
+    assert!(complaints.iter().all(|line| line.contains("403")), "{complaints:?}");
+}
+
+#[test]
+fn a_form_that_no_page_of_the_session_wrote_changes_nothing() {
+    if !browser() {
+        return;
+    }
+    let City { rig, .. } = &City::build(&resident(40));
+    let page = enter(rig, SIZES[1]).unwrap();
+    visit(&page, "/city/cases").unwrap();
+    page.run("document.querySelector('.case [name=form_token]').value = '0'.repeat(64)").unwrap();
+    page.click(".case .choice:last-of-type").unwrap();
+    page.fill(".case input[name=reason]", "与本人核实").unwrap();
+    page.click(".case button").unwrap();
+    page.wait("a refusal", "return document.querySelector('p.bad')?.innerText.includes('session')").unwrap();
+    page.go(&format!("{}/city/cases", rig.authority.url())).unwrap();
+    page.wait("the case is open", "return document.querySelectorAll('.case').length === 1").unwrap();
+}
+
+#[test]
+fn nothing_serious_keeps_anybody_from_using_the_page_by_day_or_in_the_dark() {
+    let (true, Some(axe)) = (browser(), axe().unwrap()) else { return };
+    let City { rig, .. } = &City::build(&resident(40));
+    for size in SIZES {
+        let page = enter(rig, size).unwrap();
+        for scheme in ["light", "dark"] {
+            let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+            page.devtools("Emulation.setEmulatedMedia", &dark).unwrap();
+            for place in ["/", "/city/cases", "/city/recall", "/city/enrolments", "/city/search"] {
+                visit(&page, place).unwrap();
+                check_reading(&page, &axe, &format!("{place}, {scheme}, {}", size.2)).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "draws the pictures of the documentation: docs/pictures/draw-authority"]
+fn the_page_is_drawn_for_the_documentation() {
+    let folder = root().join("docs/pictures/authority");
+    std::fs::create_dir_all(&folder).unwrap();
+    let City { rig, .. } = &City::build(&resident(40));
+    for size in SIZES {
+        let page = enter(rig, size).unwrap();
+        let places =
+            [("/", "board"), ("/city/cases", "cases"), ("/city/enrolments", "enrolments"), ("/city/search", "search")];
+        for (place, name) in places {
+            visit(&page, place).unwrap();
+            std::fs::write(folder.join(format!("{}-{name}.png", size.2)), page.picture().unwrap()).unwrap();
+        }
+    }
+}
