@@ -2,11 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use swabmesh_tests::place::{Place, text};
 use swabmesh_tests::program::swabmesh;
+use swabmesh_tests::wait::{eventually, is};
 
 fn own(site: &Place) -> [u64; 4] {
     let status = site.json(&["status"]).unwrap();
@@ -16,10 +17,7 @@ fn own(site: &Place) -> [u64; 4] {
 /// Waits until the counts are these: a status is up to a quarter of a second old.
 #[track_caller]
 fn becomes(site: &Place, expected: [u64; 4]) {
-    let began = Instant::now();
-    while own(site) != expected {
-        assert!(began.elapsed() < Duration::from_secs(20), "expected {expected:?}, last seen {:?}", own(site));
-    }
+    eventually(&format!("{expected:?}"), Duration::from_secs(20), || is(own(site) == expected, own(site)));
 }
 
 #[expect(clippy::panic, reason = "a test fails by panicking")]

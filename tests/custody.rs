@@ -2,22 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use swabmesh_tests::place::Place;
+use swabmesh_tests::wait::eventually;
 
-/// Asks until the answer is there; the last one is told when time is up.
-#[track_caller]
-fn eventually<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
-    let began = Instant::now();
-    loop {
-        match ask() {
-            Ok(found) => return found,
-            Err(seen) => assert!(began.elapsed() < Duration::from_secs(30), "{what}; last seen: {seen}"),
-        }
-    }
-}
+const WITHIN: Duration = Duration::from_secs(30);
 
 fn register(site: &Place, number: &str) -> Value {
     let into = ["site", "register", "--tube", "T1", "--operator", "wang"];
@@ -37,10 +28,10 @@ fn green_waits_for_a_neighbour_and_without_one_the_verdict_is_amber_and_nobody_i
     let mut neighbour = Place::joined(dir.path(), "site", "gate4", &authority).unwrap();
     let mut site = Place::joined(dir.path(), "site", "gate3", &authority).unwrap();
     neighbour.start(&[]).unwrap();
-    let address = eventually("an address", || neighbour.address().map_err(|error| error.to_string()));
+    let address = eventually("an address", WITHIN, || neighbour.address().map_err(|error| error.to_string()));
     site.start(&["--peer", &address]).unwrap();
     site.done(&["site", "tube", "open", "T1", "--pool", "10", "--operator", "wang"]).unwrap();
-    eventually("a session", || {
+    eventually("a session", WITHIN, || {
         let status = site.json(&["status"]).unwrap();
         if status["peers"][0]["role"] == "site" { Ok(()) } else { Err(status["peers"].to_string()) }
     });
@@ -50,7 +41,7 @@ fn green_waits_for_a_neighbour_and_without_one_the_verdict_is_amber_and_nobody_i
     assert_eq!(newest(&site), "at-neighbour");
 
     neighbour.kill();
-    eventually("nobody is connected", || {
+    eventually("nobody is connected", WITHIN, || {
         let peers = site.json(&["status"]).unwrap()["peers"].clone();
         if peers == json!([]) { Ok(()) } else { Err(peers.to_string()) }
     });
@@ -61,10 +52,10 @@ fn green_waits_for_a_neighbour_and_without_one_the_verdict_is_amber_and_nobody_i
 
     // The neighbour is back, and nobody has to register again.
     neighbour.start(&[]).unwrap();
-    let address = eventually("an address", || neighbour.address().map_err(|error| error.to_string()));
+    let address = eventually("an address", WITHIN, || neighbour.address().map_err(|error| error.to_string()));
     site.kill();
     site.start(&["--peer", &address]).unwrap();
-    eventually("the second registration is at the neighbour", || {
+    eventually("the second registration is at the neighbour", WITHIN, || {
         let held = newest(&site);
         if held == "at-neighbour" { Ok(()) } else { Err(held.to_string()) }
     });

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use ed25519_dalek::SigningKey;
-use swabmesh_protocol::bundle::{Aim, Line, Manifest, Writing};
+use swabmesh_protocol::bundle::{Aim, Line, Manifest, Planned, Writing};
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::chunk::OpenedChunk;
 use swabmesh_protocol::document::age::day_in_shanghai;
@@ -262,9 +262,11 @@ fn the_example_of_a_bundle_is_the_one_in_the_document() {
         aim: Aim::Authority,
         lanes: Some(vec![Lane::CITY, Lane(4)]),
         held: vec![(header().id(), SeqNo(3))],
-        lines: vec![line],
+        lines: Vec::new(),
     };
-    let records: Vec<Vec<u8>> = Writing::new(&tables, manifest, vec![vec![0xcc; 4]]).collect::<Result<_, _>>().unwrap();
+    let planned = vec![Planned { name: header().id(), line }];
+    let writing = Writing::new(&tables, manifest, planned, vec![vec![0xcc; 4]]);
+    let records: Vec<Vec<u8>> = writing.collect::<Result<_, _>>().unwrap();
     let [first, certificate, chunk, end] = records.as_slice() else { panic!("{records:?}") };
     Example::default()
         .value("manifest", first)

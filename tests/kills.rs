@@ -15,7 +15,8 @@ mod town;
 #[path = "kills/work.rs"]
 mod work;
 
-use town::{Kind, Town, eventually};
+use swabmesh_tests::wait::eventually;
+use town::{Kind, Town};
 use work::{Ledger, Shift};
 
 /// Deaths of each kind of node.
@@ -83,7 +84,7 @@ fn a_node_of_any_kind_killed_at_any_moment_loses_nothing_that_it_answered() {
     let answered = ledger.answered();
     let (people, readings, codes) = (answered.registrations.len(), answered.readings.len(), answered.codes.len());
     assert!(people > 20 && readings > 2 && codes > 20, "too little work: {people}, {readings}, {codes}");
-    eventually(CONVERGE_WITHIN, || {
+    eventually("equal heads", CONVERGE_WITHIN, || {
         let digests = Kind::ALL.map(|kind| town.get(kind, "/heads"));
         let equal = digests.iter().all(|heads| heads["digest"] == digests[0]["digest"] && heads["held_back"] == 0);
         if equal { Ok(()) } else { Err(format!("{digests:?}")) }
@@ -93,7 +94,7 @@ fn a_node_of_any_kind_killed_at_any_moment_loses_nothing_that_it_answered() {
         assert_eq!(missing_readings(&town, kind, &answered), BTreeSet::new(), "{kind:?}");
     }
     assert_eq!(dead_codes(&town, &answered), BTreeSet::new());
-    eventually(CONVERGE_WITHIN, || {
+    eventually("receipts", CONVERGE_WITHIN, || {
         let own = town.get(Kind::Site, "/status")["own"].clone();
         let receipted = own["at_authority"].as_u64() >= Some(people as u64);
         if receipted { Ok(()) } else { Err(format!("{people} answered, and {own}")) }

@@ -234,7 +234,7 @@ impl Known<'_> {
                     | CloseReason::Withdrawn
                     | CloseReason::BadChunk
                     | CloseReason::Flood => State::Refused,
-                    CloseReason::BadFrame | CloseReason::Stalled | CloseReason::Replaced => State::Unreachable,
+                    CloseReason::BadFrame | CloseReason::Stalled => State::Unreachable,
                 }
             }
             (None, None) => match self.ended {

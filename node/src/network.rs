@@ -374,6 +374,12 @@ impl NetworkHandle {
         self.meters.get(link)
     }
 
+    /// Returns the most bytes that wait for one link.
+    #[must_use]
+    pub fn queued_bytes_max(&self) -> usize {
+        self.outboxes.bytes_max()
+    }
+
     /// Stops: what is queued leaves within [`NetworkTimes::drain_max`], links close, listening ends.
     pub async fn shutdown(self) {
         let Self { key: _, commands, outboxes, counters: _, contacts: _, meters: _, driver } = self;

@@ -5,7 +5,7 @@ use swabmesh_protocol::copies::Custody;
 use swabmesh_protocol::fact::{Fact, Subject};
 use swabmesh_protocol::id::{Barcode, EntryId, FeedId, Hash, Person, SeqNo};
 use swabmesh_protocol::io::Prior;
-use swabmesh_protocol::project::{document_facts, entries, head, prior, receipt_mark, subjects};
+use swabmesh_protocol::project::{document_facts, entries, head, prior, receipted, subjects};
 use swabmesh_protocol::results::{Recall, Retest, recalls};
 use swabmesh_protocol::time::Stamp;
 use swabmesh_protocol::tube::Document;
@@ -164,8 +164,8 @@ pub fn registrations<V: View>(
     neighbour: SeqNo,
     limit: usize,
 ) -> Result<Vec<RegistrationLine>, ViewError> {
-    let receipted = receipt_mark(view, &feed)?.unwrap_or_default();
     let Some(record) = head(view, &feed)? else { return Ok(Vec::new()) };
+    let receipted = receipted(view, &feed, record.height)?;
     let span = ENTRIES_PER_REGISTRATION.saturating_mul(u64::try_from(limit).unwrap_or(u64::MAX));
     let from = SeqNo(record.height.0.saturating_sub(span).saturating_add(1));
     let mut found = Vec::new();

@@ -23,6 +23,7 @@ use crate::store::Store;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::options::StoreOptions;
 
+mod backlog;
 mod driver;
 mod indexer;
 mod peers;

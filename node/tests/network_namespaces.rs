@@ -117,9 +117,9 @@ fn hosts_find_each_other_notice_a_silent_cut_and_use_the_healed_link() {
     lab.heal();
     println!("healed link used after {:?}", both("connected", Instant::now(), HEALED_MAX));
 
-    lab.cable(false);
+    lab.cable(1, false);
     println!("pulled cable noticed after {:?}", both("disconnected", Instant::now(), NOTICED_MAX));
-    lab.cable(true);
+    lab.cable(1, true);
     println!("plugged cable used after {:?}", both("connected", Instant::now(), HEALED_MAX));
 }
 

@@ -2,96 +2,20 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
-use std::path::Path;
+#[path = "network_support/city.rs"]
+mod city;
+
 use std::time::Duration;
 
-use ed25519_dalek::SigningKey;
-use swabmesh_node::network::NetworkTimes;
-use swabmesh_node::runtime::{NodeHandle, Setup};
-use swabmesh_node::store::options::StoreOptions;
-use swabmesh_protocol::certificate::Certificate;
+use city::{City, address, eventually, key};
+use swabmesh_node::runtime::NodeHandle;
 use swabmesh_protocol::code::{Kind, OfKind};
 use swabmesh_protocol::command::{Command, Issue, Presented, Refusal, Register, Reply, Verdict as Judged};
-use swabmesh_protocol::cose::Algorithm;
 use swabmesh_protocol::entry::node_key;
 use swabmesh_protocol::fact::Role;
-use swabmesh_protocol::id::{Lane, Person};
-use swabmesh_protocol::policy::Policy;
-use swabmesh_protocol::replica::Signed;
+use swabmesh_protocol::id::Person;
 use swabmesh_protocol::text::Text;
-use swabmesh_protocol::trust::{IssuerKey, TrustList};
 use swabmesh_protocol::verify::Verdict;
-
-struct City {
-    root: SigningKey,
-    issuer: SigningKey,
-}
-
-fn key(number: u8) -> SigningKey {
-    SigningKey::from_bytes(&[number; 32])
-}
-
-impl City {
-    fn new() -> Self {
-        Self { root: key(1), issuer: key(2) }
-    }
-
-    /// A city with the same issuer and another root: its certificates are worth nothing here.
-    fn foreign() -> Self {
-        Self { root: key(3), issuer: key(2) }
-    }
-
-    fn certificate(&self, key: &SigningKey, role: Role, name: &str, lane: u16) -> Vec<u8> {
-        let (node, name) = (node_key(key), Text::new(name).unwrap());
-        Certificate { node, role, name, lane: Lane(lane), serial: 1, from: 0, until: u64::MAX >> 1 }.sign(&self.root)
-    }
-
-    fn setup(&self, dir: &Path, key: SigningKey, role: Role, name: &str, lane: u16, authority: &[String]) -> Setup {
-        let trust = TrustList::new(1, vec![IssuerKey::new(self.issuer.verifying_key())]);
-        let policy = Policy { version: 1, receipt_interval_ms: 200, ..Policy::default() };
-        Setup {
-            store: dir.to_owned(),
-            store_options: StoreOptions::new(u64::from(key.to_bytes()[0])),
-            certificate: self.certificate(&key, role, name, lane),
-            root: self.root.verifying_key(),
-            signed: Signed {
-                certificates: Vec::new(),
-                trust: trust.sign(&self.root, Algorithm::EdDsa).unwrap(),
-                policy: policy.sign(&self.root, Algorithm::EdDsa).unwrap(),
-            },
-            issuers: (role == Role::Authority).then(|| self.issuer.clone()).into_iter().collect(),
-            key,
-            listen: vec!["127.0.0.1:0".to_owned()],
-            peers: Vec::new(),
-            authority: authority.to_vec(),
-            mdns: false,
-            times: NetworkTimes::default(),
-            carrying: swabmesh_node::runtime::Carrying::default(),
-        }
-    }
-}
-
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> Result<(), String>) {
-    let mut last = String::new();
-    for _ in 0..200 {
-        match holds().await {
-            Ok(()) => return,
-            Err(seen) => last = seen,
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{what}: not within 10 s; last seen: {last}");
-}
-
-async fn address(node: &NodeHandle) -> String {
-    let mut found = None;
-    eventually("an address", async || {
-        found = node.snapshot().listening.first().cloned();
-        found.as_ref().map(|_| ()).ok_or_else(|| "none".to_owned())
-    })
-    .await;
-    found.unwrap()
-}
 
 async fn issue(authority: &NodeHandle, person: u8) -> String {
     let command = Issue {

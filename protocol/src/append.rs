@@ -106,8 +106,13 @@ impl Append {
     /// Whether a feed is one of ours, of this epoch.
     #[must_use]
     pub fn is_own(&self, header: &FeedHeader) -> bool {
-        (header.epoch == self.epoch && header.writer == self.node())
-            || self.leaving.iter().any(|feed| feed.header == *header)
+        self.is_current(header) || self.leaving.iter().any(|feed| feed.header == *header)
+    }
+
+    /// Whether facts written from now on may go to this feed.
+    #[must_use]
+    pub fn is_current(&self, header: &FeedHeader) -> bool {
+        header.epoch == self.epoch && header.writer == self.node()
     }
 
     /// Goes on in a new epoch, with new feeds. Facts that wait get new places there, and new stamps' order stays.

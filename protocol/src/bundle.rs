@@ -20,7 +20,7 @@ mod survey;
 mod write;
 
 pub use manifest::{Aim, Line, Manifest};
-pub use plan::{Wish, plan};
+pub use plan::{Planned, Wish, plan};
 pub use scan::{Condition, Piece, Scanner};
 pub use survey::{Missing, Stretches, Survey};
 pub use write::{WriteError, Writing};

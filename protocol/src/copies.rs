@@ -21,6 +21,15 @@ struct OwnFeed {
     chunks: VecDeque<Unreceipted>,
     /// Up to here some peer acknowledged it as durable.
     neighbour: SeqNo,
+    /// It is cut: below the cut all histories are the same, so whoever holds any of them holds this.
+    cut: bool,
+}
+
+impl OwnFeed {
+    /// Whether what others hold up to this entry is what is held here.
+    fn reaches(&self, seq: SeqNo) -> bool {
+        self.cut || self.chunks.back().is_none_or(|newest| seq <= newest.last)
+    }
 }
 
 /// Where the farthest copy of a registration is (rule N4).
@@ -89,10 +98,28 @@ impl Copies {
         self.feeds.entry(feed).or_default().chunks.push_back(Unreceipted { last, registrations, arrival });
     }
 
+    /// An own feed is cut, and what is held of it above has a name of its own already.
+    pub fn cut(&mut self, feed: FeedId) {
+        self.feeds.entry(feed).or_default().cut = true;
+    }
+
+    /// What is held of an own feed from an entry on has a name of its own: another history of it exists, and what was
+    /// said of the feed above that entry may have been said of the other one.
+    pub fn renamed(&mut self, feed: FeedId, from: SeqNo, branch: FeedId) {
+        let Some(own) = self.feeds.get_mut(&feed) else { return };
+        own.cut = true;
+        let above = own.chunks.split_off(own.chunks.partition_point(|chunk| chunk.last < from));
+        self.feeds.entry(branch).or_default().chunks.extend(above);
+    }
+
     /// A peer says that it holds a feed durably up to `seq`; only our own feeds matter here.
+    ///
+    /// Whoever holds more of it than we do may hold another history: that says nothing about ours.
     pub fn held_by_peer(&mut self, short: FeedShort, seq: SeqNo) {
         for (_, feed) in self.feeds.iter_mut().filter(|(id, _)| id.short() == short) {
-            feed.neighbour = feed.neighbour.max(seq);
+            if feed.reaches(seq) {
+                feed.neighbour = feed.neighbour.max(seq);
+            }
         }
     }
 
@@ -112,7 +139,7 @@ impl Copies {
     pub fn receipted(&mut self, receipts: &BTreeMap<FeedId, SeqNo>) -> Option<Arrival> {
         let mut any = false;
         for (id, feed) in &mut self.feeds {
-            let mark = receipts.get(id).copied().unwrap_or_default();
+            let mark = receipts.get(id).copied().filter(|mark| feed.reaches(*mark)).unwrap_or_default();
             while feed.chunks.front().is_some_and(|chunk| chunk.last <= mark) {
                 feed.chunks.pop_front();
                 any = true;
@@ -143,6 +170,25 @@ impl Copies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_a_longer_history_says_nothing_about_ours() {
+        let (feed, branch) = (FeedId([1; 16]), FeedId([2; 16]));
+        let mut copies = Copies::default();
+        copies.written(feed, SeqNo(3), 3, Arrival(10));
+        copies.written(feed, SeqNo(5), 2, Arrival(12));
+        copies.held_by_peer(feed.short(), SeqNo(9));
+        assert_eq!(copies.receipted(&[(feed, SeqNo(9))].into()), None);
+        assert_eq!(copies.counts().only_here, 5);
+        copies.renamed(feed, SeqNo(4), branch);
+        assert_eq!(
+            copies.receipted(&[(feed, SeqNo(9))].into()),
+            Some(Arrival(11)),
+            "all histories share what is below"
+        );
+        assert_eq!(copies.receipted(&[(feed, SeqNo(9)), (branch, SeqNo(5))].into()), Some(Arrival(12)));
+        assert_eq!(copies.counts().at_authority, 5);
+    }
 
     #[test]
     fn registrations_move_from_here_to_a_neighbour_to_the_authority() {

@@ -337,9 +337,6 @@ pub enum CloseReason {
     /// Nothing moved although something was asked for.
     #[error("did not answer what was asked of it")]
     Stalled,
-    /// A newer connection to the same peer takes its place.
-    #[error("was replaced by a newer connection to the same node")]
-    Replaced,
 }
 
 /// Why the core wants to be called at a deadline.

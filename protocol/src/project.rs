@@ -36,7 +36,7 @@ mod standing;
 mod subjects;
 
 pub use codes::{CodeRecord, CodeTotals, code, code_totals, codes, issued};
-pub use control::{control, fork_proofs, receipt_mark};
+pub use control::{control, fork_proofs, receipt_mark, receipted};
 pub use counts::{Counts, HourCount, counts, hours};
 pub use diverge::diverge;
 pub use documents::{DOCUMENT_FACTS_MAX, document_facts};

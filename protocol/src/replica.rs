@@ -267,6 +267,9 @@ impl Replica {
             sign_at: Some(Mono::default()),
             outputs: VecDeque::new(),
         };
+        for (feed, _) in replica.cuts.iter().filter(|(_, cut)| cut.header.writer == replica.own.node) {
+            replica.copies.cut(*feed);
+        }
         replica.control.receipts = held.receipts;
         for fact in &held.control {
             replica.take_effect(fact);
@@ -455,9 +458,8 @@ impl Replica {
                 self.outputs.push_back(Output::Withdraw { peer: *peer });
             }
             Effect::Receipted => {
-                if let Some(through) = self.copies.receipted(&self.control.receipts) {
-                    self.outputs.push_back(Output::Release { through });
-                }
+                self.told_by_receipts();
+                self.release_receipted();
             }
             Effect::Enrolled(node) if *node == self.own.node => self.adopt(fact),
             Effect::Enrolled(_) | Effect::None | Effect::NotOfTheRoot => {}

@@ -19,7 +19,7 @@ use crate::cuts::Cut;
 use crate::entry::{Entry, node_key};
 use crate::fact::{Fact, Role};
 use crate::frontier::Head;
-use crate::id::{Epoch, FeedId, Hash, Lane, NodeKey, SeqNo};
+use crate::id::{EntryId, Epoch, FeedId, Hash, Lane, NodeKey, SeqNo};
 use crate::io::Arrival;
 use crate::project;
 use crate::replica::{Held, Identity, Signed};
@@ -122,7 +122,7 @@ pub fn held<V: View>(
         match frame(bytes, identity) {
             Some(Frame::Certificate(_, bytes)) => reading.certificate(bytes),
             Some(Frame::Chunk(sealed)) => match sealed.reopen() {
-                Ok(chunk) => reading.chunk(arrival, &chunk),
+                Ok(chunk) => reading.chunk(view, arrival, &chunk)?,
                 Err(_) => reading.found.skipped.push((arrival, Skipped::Unreadable)),
             },
             None => reading.found.skipped.push((arrival, Skipped::Unreadable)),
@@ -146,6 +146,8 @@ struct Feed {
 
 struct Reading {
     found: Found,
+    /// Of feeds that are cut, the history that came first.
+    written_here: BTreeMap<FeedId, FeedId>,
     own: NodeKey,
     roster: Roster,
     feeds: BTreeMap<FeedId, Feed>,
@@ -165,14 +167,20 @@ impl Reading {
                 enrol(&enrolled.certificate);
             }
         }
-        let mut reading =
-            Self { found: Found::default(), own: node_key(&identity.key), roster, feeds: BTreeMap::new() };
+        let mut reading = Self {
+            found: Found::default(),
+            written_here: BTreeMap::new(),
+            own: node_key(&identity.key),
+            roster,
+            feeds: BTreeMap::new(),
+        };
         let held = &mut reading.found.held;
         (held.signed, held.control) = (signed, control);
         for cut in project::quarantine::cuts(view)? {
             let branches =
                 project::quarantine::branches(view, &cut.header.id())?.into_iter().map(|(id, _)| id).collect();
-            let project::quarantine::Cut { header, from, stem, forked, .. } = cut;
+            let project::quarantine::Cut { header, from, stem, forked, main, .. } = cut;
+            reading.written_here.extend(main.map(|main| (header.id(), main)));
             held.cuts.push(Cut { header, from, stem, forked, branches });
         }
         held.cursors = cursors(view)?;
@@ -204,23 +212,23 @@ impl Reading {
         }
     }
 
-    fn chunk(&mut self, arrival: Arrival, chunk: &OpenedChunk) {
+    fn chunk<V: View>(&mut self, view: &V, arrival: Arrival, chunk: &OpenedChunk) -> Result<(), ViewError> {
         let id = chunk.header.id();
         if chunk.header.writer == self.own {
-            self.owed(arrival, chunk, id);
+            self.owed(view, arrival, chunk, id)?;
         }
         if arrival > self.found.held.indexed && self.found.held.cuts.iter().any(|cut| cut.header.id() == id) {
             // The tables tell where it belongs as soon as they have it; a peer sends it once more meanwhile.
-            return;
+            return Ok(());
         }
         let feed = self.feeds.entry(id).or_default();
         let held = feed.head.map_or((SeqNo(0), Hash::ZERO), |head| (head.seq, head.hash));
         if arrival <= self.found.held.indexed || chunk.checkpoint.seq <= held.0 {
-            return;
+            return Ok(());
         }
         if !follows(chunk, held) {
             self.found.skipped.push((arrival, Skipped::Gap));
-            return;
+            return Ok(());
         }
         let stamp = chunk.entries.last().map(|entry| entry.stamp).unwrap_or_default();
         let (seq, hash, signature) = (chunk.checkpoint.seq, chunk.checkpoint.head, chunk.checkpoint.signature);
@@ -229,16 +237,34 @@ impl Reading {
         for entry in chunk.entries.iter().filter(|entry| entry.seq > held.0) {
             self.learn(chunk, entry, counted);
         }
+        Ok(())
     }
 
     /// An own chunk above the authority's receipt.
-    fn owed(&mut self, arrival: Arrival, chunk: &OpenedChunk, id: FeedId) {
+    fn owed<V: View>(&mut self, view: &V, arrival: Arrival, chunk: &OpenedChunk, id: FeedId) -> Result<(), ViewError> {
+        let Some(id) = self.name_of(view, chunk, id)? else { return Ok(()) };
         let receipted = self.found.held.receipts.get(&id).copied().unwrap_or_default();
         // The private lane never travels, and the authority's own disk is its own receipt.
         if chunk.checkpoint.seq > receipted && self.roster.role(&self.own) != Some(Role::Authority) {
             let registrations = facts(&chunk.entries).filter(|fact| matches!(fact, Fact::Registered(_))).count();
             self.found.held.unreceipted.push((id, chunk.checkpoint.seq, registrations as u64, arrival));
         }
+        Ok(())
+    }
+
+    /// The name under which an own chunk is receipted: its feed's, or that of the history above the feed's cut; none when
+    /// another machine with this node's disk wrote it.
+    fn name_of<V: View>(&self, view: &V, chunk: &OpenedChunk, feed: FeedId) -> Result<Option<FeedId>, ViewError> {
+        let last = chunk.checkpoint.seq;
+        let cut = self.found.held.cuts.iter().find(|cut| cut.header == chunk.header && last >= cut.from);
+        let (Some(cut), written_here) = (cut, self.written_here.get(&feed).copied()) else { return Ok(Some(feed)) };
+        for branch in &cut.branches {
+            let held = project::entry(view, EntryId { feed: *branch, seq: last })?;
+            if held.is_some_and(|held| held.hash == chunk.checkpoint.head) {
+                return Ok(Some(*branch).filter(|branch| Some(*branch) == written_here));
+            }
+        }
+        Ok(Some(written_here.unwrap_or(feed)))
     }
 
     /// What an entry that the tables do not reflect says; `counted`: up to here they do.

@@ -1,6 +1,6 @@
 //! Two histories of one feed, among whole nodes: found, proved, spread, kept, decided (rules N2, N3, N5).
 
-#![expect(clippy::indexing_slicing, reason = "what the tests build is what they expect")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what the tests build is what they expect")]
 
 use swabmesh_protocol::command::Command;
 use swabmesh_protocol::fact::{Fact, Remark};
@@ -9,6 +9,8 @@ use swabmesh_protocol::io::Notice;
 use swabmesh_protocol::project::{self, quarantine};
 use swabmesh_protocol::view::Table;
 
+#[path = "forks/custody.rs"]
+mod custody;
 #[path = "forks/membership.rs"]
 mod membership;
 #[path = "forks/restored.rs"]

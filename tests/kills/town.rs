@@ -4,18 +4,16 @@ use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use swabmesh_tests::program::{path, swabmesh};
+use swabmesh_tests::wait::eventually;
 
 /// Longest wait for a node to be ready. Source: guess; a start takes 0.2 s on idle cores.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// Longest wait for an answer: a node that was killed gives none.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Between two looks at something awaited.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What a node is enrolled as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +153,7 @@ impl Node {
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.process = Some(command.spawn().unwrap());
         let data = &self.data;
-        eventually(READY_WITHIN, || {
+        eventually("ready", READY_WITHIN, || {
             if ready.exists() { Ok(()) } else { Err(fs::read_to_string(data.join("log")).unwrap_or_default()) }
         });
     }
@@ -171,17 +169,5 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-/// Waits until something holds; fails with the last thing seen instead.
-pub(crate) fn eventually(within: Duration, mut holds: impl FnMut() -> Result<(), String>) {
-    let began = Instant::now();
-    loop {
-        match holds() {
-            Ok(()) => return,
-            Err(seen) => assert!(began.elapsed() < within, "not within {} s: {seen}", within.as_secs()),
-        }
-        thread::sleep(LOOK_EVERY);
     }
 }

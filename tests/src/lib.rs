@@ -8,3 +8,4 @@ pub mod repository;
 pub mod site;
 pub mod tidy;
 pub mod tool;
+pub mod wait;

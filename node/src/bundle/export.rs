@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
-use swabmesh_protocol::bundle::{Aim, Manifest, Wish, WriteError, Writing, plan};
+use swabmesh_protocol::bundle::{Aim, Manifest, Planned, Wish, WriteError, Writing, plan};
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::exchange::session::Session;
 use swabmesh_protocol::fact::{Fact, Role};
@@ -64,13 +64,13 @@ pub async fn export(node: &NodeHandle, member: &Membership, ask: ExportBundle) -
     let (pieces, export) = mpsc::channel(RECORDS_QUEUE);
     tokio::task::spawn_blocking(move || {
         let prepared = prepare(&view, &own, &root, signed, &known, ask).map_err(WriteError::from);
-        let (aim, lanes, lines, held, certificates) = match prepared {
+        let Prepared { aim, lanes, planned, held, certificates } = match prepared {
             Ok(prepared) => prepared,
             Err(error) => return drop(pieces.blocking_send(Err(error))),
         };
-        let manifest =
-            Manifest { root: NodeKey(root.to_bytes()), maker: own.node, epoch, made, aim, lanes, held, lines };
-        for piece in Writing::new(&view, manifest, certificates) {
+        let (root, lines) = (NodeKey(root.to_bytes()), Vec::new());
+        let manifest = Manifest { root, maker: own.node, epoch, made, aim, lanes, held, lines };
+        for piece in Writing::new(&view, manifest, planned, certificates) {
             // Whoever asked may have gone.
             if pieces.blocking_send(piece).is_err() {
                 return;
@@ -80,7 +80,14 @@ pub async fn export(node: &NodeHandle, member: &Membership, ask: ExportBundle) -
     Ok(export)
 }
 
-type Prepared = (Aim, Option<Vec<Lane>>, Vec<swabmesh_protocol::bundle::Line>, Vec<(FeedId, SeqNo)>, Vec<Vec<u8>>);
+/// What goes into a bundle.
+struct Prepared {
+    aim: Aim,
+    lanes: Option<Vec<Lane>>,
+    planned: Vec<Planned>,
+    held: Vec<(FeedId, SeqNo)>,
+    certificates: Vec<Vec<u8>>,
+}
 
 fn prepare<V: View>(
     view: &V,
@@ -101,18 +108,19 @@ fn prepare<V: View>(
         first: known.authority,
         held: ask.held.into_iter().map(|held| (held.feed, held.seq)).collect(),
     };
-    let lines = plan(view, &wish, &known.neighbour)?;
-    let heads = project::heads(view)?.into_iter().filter(|record| follows.contains(record.header.lane));
-    let held = heads.map(|record| (record.header.id(), record.height)).collect();
+    let planned = plan(view, &wish, &known.neighbour)?;
+    let heads = project::quarantine::named_heads(view)?.into_iter();
+    let held = heads.filter(|(_, record)| follows.contains(record.header.lane));
+    let held = held.map(|(name, record)| (name, record.height)).collect();
     let lanes = match follows {
         Lanes::All => None,
         Lanes::Of(lanes) => Some(lanes.into_iter().collect()),
     };
     let all = certificates(view, root, signed)?;
-    let writers = lines.iter().map(|line| line.header.writer).chain([own.node]);
+    let writers = planned.iter().map(|planned| planned.line.header.writer).chain([own.node]);
     let writers: std::collections::BTreeSet<NodeKey> = writers.collect();
     let certificates = writers.iter().filter_map(|writer| all.get(writer)).map(|(_, bytes)| bytes.clone()).collect();
-    Ok((aim, lanes, lines, held, certificates))
+    Ok(Prepared { aim, lanes, planned, held, certificates })
 }
 
 /// The newest certificate of each node, as the root signed it, with its serial.

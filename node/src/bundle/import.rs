@@ -7,6 +7,7 @@ use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::fact::Fact;
 use swabmesh_protocol::id::NodeKey;
 use swabmesh_protocol::io::{Carried, ImportRefusal, Imported, PersistError};
+use swabmesh_protocol::merge::MergeRefusal;
 use tokio::sync::oneshot;
 
 use super::SETTLES_WITHIN;
@@ -16,6 +17,10 @@ use crate::runtime::{NodeHandle, Stopping};
 
 /// Chunks on their way to the disk at a time: a megabyte.
 const CHUNKS_UNDER_WAY_MAX: usize = 4;
+
+/// Chunks that did not fit when they came and are tried once more at the end: a fork that they show has to be proved
+/// before they have a place. Four mebibytes.
+const TRIED_AGAIN_MAX: usize = 16;
 
 /// Reasons that are told one by one.
 const REASONS_MAX: usize = 100;
@@ -57,6 +62,8 @@ pub struct Importer {
     scanner: Scanner,
     survey: Survey,
     under_way: VecDeque<UnderWay>,
+    again: Vec<SealedChunk>,
+    last_try: bool,
     report: ImportReport,
 }
 
@@ -65,7 +72,8 @@ impl Importer {
     #[must_use]
     pub fn new(node: NodeHandle, root: ed25519_dalek::VerifyingKey) -> Self {
         let (scanner, survey) = (Scanner::default(), Survey::default());
-        Self { node, root, scanner, survey, under_way: VecDeque::new(), report: ImportReport::default() }
+        let (under_way, again, report) = Default::default();
+        Self { node, root, scanner, survey, under_way, again, last_try: false, report }
     }
 
     /// Takes the next bytes of the file.
@@ -87,12 +95,17 @@ impl Importer {
     pub async fn finish(mut self) -> Result<ImportReport, ImportError> {
         self.scanner.close();
         self.drain().await?;
-        while !self.under_way.is_empty() {
-            self.await_first().await?;
-        }
+        self.await_all().await?;
         let condition = self.scanner.condition();
         if !condition.is_bundle() {
             return Err(ImportError::NotABundle);
+        }
+        self.last_try = true;
+        for sealed in std::mem::take(&mut self.again) {
+            self.node.settle(SETTLES_WITHIN).await?;
+            let bytes = sealed.as_bytes().to_vec();
+            self.give(Some(sealed), Carried::Chunk(bytes)).await?;
+            self.await_all().await?;
         }
         self.node.settle(SETTLES_WITHIN).await?;
         let (whole, bytes, damaged_bytes) = (condition.whole, condition.bytes, condition.damaged_bytes);
@@ -137,11 +150,24 @@ impl Importer {
         Ok(())
     }
 
+    async fn await_all(&mut self) -> Result<(), ImportError> {
+        while !self.under_way.is_empty() {
+            self.await_first().await?;
+        }
+        Ok(())
+    }
+
     async fn await_first(&mut self) -> Result<(), ImportError> {
         let Some(UnderWay { chunk, outcome }) = self.under_way.pop_front() else { return Ok(()) };
         let outcome = outcome.await.map_err(|_| Stopping)?;
         match (outcome, chunk) {
             (Err(ImportRefusal::Disk(error)), _) => Err(error.into()),
+            (Err(ImportRefusal::Chunk(MergeRefusal::Fork { .. } | MergeRefusal::Gap { .. })), Some(chunk))
+                if !self.last_try && self.again.len() < TRIED_AGAIN_MAX =>
+            {
+                self.again.push(chunk);
+                Ok(())
+            }
             (outcome, Some(chunk)) => {
                 self.chunk(&chunk, outcome);
                 Ok(())

@@ -4,6 +4,7 @@ use serde::Serialize;
 use swabmesh_protocol::fact::Fact;
 use swabmesh_protocol::id::{FeedId, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::project;
+use swabmesh_protocol::project::quarantine::begins;
 use swabmesh_protocol::view::{View, ViewError};
 
 use super::Contents;
@@ -30,15 +31,15 @@ pub struct Loss {
 /// [`ViewError`]: our disk; then nothing may be destroyed.
 pub fn losses<V: View>(view: &V, authority: Option<NodeKey>, exported: &[Contents]) -> Result<Vec<Loss>, ViewError> {
     let mut losses = Vec::new();
-    for record in project::heads(view)? {
-        let feed = record.header.id();
+    for (feed, record) in project::quarantine::named_heads(view)? {
         // What the authority wrote lies at the authority; its own directory is never wiped.
         if Some(record.header.writer) == authority && record.header.lane != Lane::PRIVATE {
             continue;
         }
-        let receipted = project::receipt_mark(view, &feed)?.unwrap_or_default();
-        let (from, to) = (receipted.next(), record.height);
-        if from > to || exported.iter().any(|bundle| bundle.proves(&feed, from, (to, record.head))) {
+        let receipted = project::receipted(view, &feed, record.height)?;
+        let (from, to) = (receipted.next().max(begins(view, &feed, &record.header)?), record.height);
+        let in_file = |bundle: &Contents| bundle.proves(&record.header.id(), from, (to, record.head));
+        if from > to || exported.iter().any(in_file) {
             continue;
         }
         let mut registrations = 0;

@@ -115,5 +115,13 @@ pub(crate) fn snapshot() -> Snapshot {
         quarantined: 0,
     };
     let (contacts, contact_times, listening) = Default::default();
-    Snapshot { core, contacts, contact_times, listening, counters: BTreeMap::new(), disk: Disk::default() }
+    Snapshot {
+        core,
+        contacts,
+        contact_times,
+        listening,
+        counters: BTreeMap::new(),
+        disk: Disk::default(),
+        queued_bytes_max: 0,
+    }
 }

@@ -48,6 +48,7 @@ fn text(snapshot: &Snapshot) -> String {
         ("policy_version", "Version of the policy.", core.policy_version),
         ("trust_version", "Version of the trust list.", core.trust_version),
         ("journal_bytes", "Bytes of the journal.", disk.journal_bytes),
+        ("queued_bytes_max", "Bytes that wait for the peer that takes them most slowly.", snapshot.queued_bytes_max),
         ("store_degraded", "1 while registrations are refused.", u64::from(disk.trouble.is_some())),
         ("clock_doubtful", "1 while the clock is not to be relied on.", u64::from(core.clock_doubtful)),
     ] {

@@ -108,6 +108,12 @@ impl Outboxes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&link);
     }
 
+    /// The most bytes that wait for one link.
+    pub(super) fn bytes_max(&self) -> usize {
+        let outboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        outboxes.values().map(|outbox| outbox.fill.bytes.load(Ordering::SeqCst)).max().unwrap_or_default()
+    }
+
     pub(super) fn push(&self, link: LinkId, frame: Vec<u8>) -> Result<(), Unsent> {
         if frame.is_empty() || frame.len() > FRAME_BYTES_MAX {
             return Err(Unsent { frame, reason: UnsentReason::Length });

@@ -20,12 +20,13 @@ use swabmesh_protocol::time::{MS_PER_S, Mono, Now, Wall};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant as Moment, sleep_until};
 
+use super::backlog::Backlog;
 use super::indexer::Job;
 use super::peers::Peers;
 use super::snapshot::{Disk, Snapshot};
 use super::tables::{Tables, arrival};
 use super::{Counters, Request};
-use crate::network::{self, NetworkCommand, NetworkEvent, NetworkHandle, UnsentReason};
+use crate::network::{self, NetworkCommand, NetworkEvent, NetworkHandle};
 use crate::network::{PeerAddress, PeerKind};
 use crate::store::Store;
 use crate::store::error::{Refused, StoreError};
@@ -35,8 +36,6 @@ use crate::store::frame::{self, FrameKind};
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(250);
 /// Completions of the store that may wait; more than its queue holds, so that the store never waits for us.
 const COMPLETIONS_QUEUE: usize = 4_096;
-/// Frames kept for a peer whose queue is full. More close the link: the peer asks again when it is back.
-const BACKLOG_FRAMES_MAX: usize = 1_024;
 
 /// What the driver listens to.
 pub(super) struct Queues {
@@ -73,7 +72,7 @@ pub(super) struct Driver {
     replies: BTreeMap<RequestId, oneshot::Sender<Result<Reply, Refusal>>>,
     imports: BTreeMap<RequestId, oneshot::Sender<Result<Imported, ImportRefusal>>>,
     writing: BTreeMap<RequestId, Writing>,
-    backlog: BTreeMap<LinkId, VecDeque<Vec<u8>>>,
+    backlog: Backlog,
     commands: u64,
     /// Nobody waited beside it when the last group became durable.
     quiet: bool,
@@ -111,7 +110,8 @@ impl Driver {
         let status = replica.status(now(started));
         let (contacts, contact_times, listening) = Default::default();
         let (counters, disk) = (Counters::new(), Disk::default());
-        let snapshot = Snapshot { core: status, contacts, contact_times, listening, counters, disk };
+        let snapshot =
+            Snapshot { core: status, contacts, contact_times, listening, counters, disk, queued_bytes_max: 0 };
         Self {
             queues,
             replica,
@@ -127,7 +127,7 @@ impl Driver {
             replies: BTreeMap::new(),
             imports: BTreeMap::new(),
             writing: BTreeMap::new(),
-            backlog: BTreeMap::new(),
+            backlog: Backlog::default(),
             commands: 0,
             quiet: true,
             counters: Counters::new(),
@@ -237,7 +237,7 @@ impl Driver {
                 tracing::info!(link = link.0, %reason, "connection closed: the peer {reason}");
                 self.count(&format!("closed_{}", snake(&format!("{reason:?}"))));
                 self.known.closed(link, reason, now(self.started).wall);
-                self.backlog.remove(&link);
+                self.backlog.forget(link);
                 self.tell_carrier(NetworkCommand::Close(to_carrier(link))).await;
             }
             Output::Withdraw { peer } => self.tell_carrier(NetworkCommand::Withdraw(peer)).await,
@@ -399,10 +399,10 @@ impl Driver {
                 self.known.frame(to_core(link), &bytes);
                 self.inputs.push_back(Input::Frame { link: to_core(link), bytes });
             }
-            NetworkEvent::Writable { link } => self.flush(to_core(link)),
+            NetworkEvent::Writable { link } => self.backlog.flush(to_core(link), &self.carrier),
             NetworkEvent::Disconnected { link, reason } => {
                 tracing::info!(link = link.0, ?reason, "disconnected");
-                self.backlog.remove(&to_core(link));
+                self.backlog.forget(to_core(link));
                 self.known.disconnected(to_core(link), reason, now(self.started).wall);
                 self.inputs.push_back(Input::Disconnected { link: to_core(link) });
             }
@@ -431,31 +431,12 @@ impl Driver {
 
     async fn send(&mut self, link: LinkId, bytes: Vec<u8>) {
         self.known.frame(link, &bytes);
-        let waiting = self.backlog.entry(link).or_default();
-        waiting.push_back(bytes);
-        if waiting.len() > BACKLOG_FRAMES_MAX {
+        if !self.backlog.send(link, bytes, &self.carrier) {
             self.count("closed_slow_peer");
-            self.backlog.remove(&link);
+            tracing::info!(link = link.0, "connection closed: the peer takes less than it asks for");
+            self.backlog.forget(link);
             self.tell_carrier(NetworkCommand::Close(to_carrier(link))).await;
-        } else {
-            self.flush(link);
         }
-    }
-
-    fn flush(&mut self, link: LinkId) {
-        let Some(waiting) = self.backlog.get_mut(&link) else { return };
-        while let Some(frame) = waiting.pop_front() {
-            if let Err(unsent) = self.carrier.send(to_carrier(link), frame) {
-                match unsent.reason {
-                    UnsentReason::Busy => {
-                        waiting.push_front(unsent.frame);
-                        return;
-                    }
-                    UnsentReason::Gone | UnsentReason::Length => break,
-                }
-            }
-        }
-        self.backlog.remove(&link);
     }
 
     async fn tell_carrier(&self, command: NetworkCommand) {
@@ -490,7 +471,8 @@ impl Driver {
         counters.extend(of_network.map(|(name, count)| (name.to_owned(), count)));
         let contacts = self.known.contacts(&self.replica, &core, &self.carrier, disk.trouble.is_some());
         let contact_times = self.carrier.contact_times();
-        let snapshot = Snapshot { core, contacts, contact_times, listening, counters, disk };
+        let queued_bytes_max = (self.backlog.bytes_max() + self.carrier.queued_bytes_max()) as u64;
+        let snapshot = Snapshot { core, contacts, contact_times, listening, counters, disk, queued_bytes_max };
         self.snapshots.send_replace(Arc::new(snapshot));
         self.drawn = Instant::now();
     }
@@ -535,7 +517,7 @@ const fn to_core(link: network::LinkId) -> LinkId {
     LinkId(link.0)
 }
 
-const fn to_carrier(link: LinkId) -> network::LinkId {
+pub(super) const fn to_carrier(link: LinkId) -> network::LinkId {
     network::LinkId(link.0)
 }
 

@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub counters: Counters,
     /// The disk.
     pub disk: Disk,
+    /// Bytes that wait for the one peer that takes them most slowly.
+    pub queued_bytes_max: u64,
 }
 
 /// How the disk is doing.

@@ -93,9 +93,9 @@ impl Lab {
         self.nft("flush set bridge lab cut");
     }
 
-    /// Pulls or plugs the cable of host 1 at the switch.
-    pub(crate) fn cable(&self, plugged: bool) {
-        ip(&format!("-n {} link set port1 {}", self.name("sw"), if plugged { "up" } else { "down" }));
+    /// Pulls or plugs the cable of a host at the switch.
+    pub(crate) fn cable(&self, host: u32, plugged: bool) {
+        ip(&format!("-n {} link set port{host} {}", self.name("sw"), if plugged { "up" } else { "down" }));
     }
 }
 

@@ -69,8 +69,11 @@ impl Survey {
     /// Takes up what a manifest lists.
     pub fn expect(&mut self, manifest: &Manifest) {
         for line in &manifest.lines {
-            let feed = Feed { writer: line.header.writer, listed: (line.from, line.to), read: Stretches::default() };
-            self.feeds.entry(line.header.id()).or_insert(feed);
+            let (writer, listed) = (line.header.writer, (line.from, line.to));
+            let feed = self.feeds.entry(line.header.id());
+            // Histories above a cut have their feed's numbers.
+            feed.and_modify(|feed| feed.listed = (feed.listed.0.min(line.from), feed.listed.1.max(line.to)))
+                .or_insert_with(|| Feed { writer, listed, read: Stretches::default() });
         }
     }
 

@@ -6,7 +6,7 @@ use crate::chunk::OpenedChunk;
 use crate::entry::node_key;
 use crate::fact::{Fact, Opened, Role};
 use crate::frontier::Lanes;
-use crate::id::{Epoch, FeedHeader, Hash, Lane, NodeKey, SeqNo};
+use crate::id::{Epoch, FeedHeader, FeedId, Hash, Lane, NodeKey, SeqNo};
 use crate::io::Arrival;
 use crate::project::{Rules, apply};
 use crate::text::Text;
@@ -48,7 +48,8 @@ fn wish(lanes: Lanes) -> Wish {
     Wish { lanes, above_receipts: false, without: None, first: None, held: [].into() }
 }
 
-fn manifest(lines: Vec<Line>) -> Manifest {
+fn manifest() -> Manifest {
+    let lines = Vec::new();
     let (root, maker) = (NodeKey([1; 32]), NodeKey([2; 32]));
     Manifest { root, maker, epoch: Epoch(7), made: Wall(9), aim: Aim::All, lanes: None, held: Vec::new(), lines }
 }
@@ -56,9 +57,9 @@ fn manifest(lines: Vec<Line>) -> Manifest {
 /// The records of a bundle of a small store; the first holds the magic bytes as well.
 fn records() -> Vec<Vec<u8>> {
     let view = store(&[(3, Lane(1), 40), (4, Lane(1), 7)]);
-    let lines = plan(&view, &wish(Lanes::All), &[].into()).unwrap();
+    let planned = plan(&view, &wish(Lanes::All), &[].into()).unwrap();
     let certificates = vec![vec![0xcc; 90], vec![0xdd; 120]];
-    Writing::new(&view, manifest(lines), certificates).map(Result::unwrap).collect()
+    Writing::new(&view, manifest(), planned, certificates).map(Result::unwrap).collect()
 }
 
 fn read(bytes: &[u8], step: usize) -> (Vec<Piece>, Condition) {
@@ -104,8 +105,8 @@ fn bytes_behind_the_end_and_a_second_bundle_behind_it_are_not_whole() {
 fn a_plan_leaves_out_what_the_reader_holds_what_is_receipted_and_what_never_travels() {
     let mut view = store(&[(3, Lane(1), 5), (4, Lane(2), 5), (5, Lane::PRIVATE, 5), (6, Lane::CITY, 2)]);
     let of = |wish: &Wish, view: &MemoryTables| {
-        let lines = plan(view, wish, &[].into()).unwrap();
-        lines.into_iter().map(|line| (line.header, line.from.0, line.to.0)).collect::<Vec<_>>()
+        let planned = plan(view, wish, &[].into()).unwrap();
+        planned.into_iter().map(|Planned { line, .. }| (line.header, line.from.0, line.to.0)).collect::<Vec<_>>()
     };
     let site = |from| (header(3, Lane(1)), from, 5);
     let cell = Lanes::Of([Lane(1)].into());
@@ -129,9 +130,9 @@ fn a_plan_leaves_out_what_the_reader_holds_what_is_receipted_and_what_never_trav
 #[test]
 fn a_feed_that_cannot_be_read_ends_the_bundle_with_an_error_and_without_an_end() {
     let view = store(&[(3, Lane(1), 3)]);
-    let mut lines = plan(&view, &wish(Lanes::All), &[].into()).unwrap();
-    lines[0].header.epoch = Epoch(99);
-    let pieces: Vec<_> = Writing::new(&view, manifest(lines), Vec::new()).collect();
+    let mut planned = plan(&view, &wish(Lanes::All), &[].into()).unwrap();
+    planned[0].name = FeedId([9; 16]);
+    let pieces: Vec<_> = Writing::new(&view, manifest(), planned, Vec::new()).collect();
     assert_eq!(pieces.len(), 2);
     assert!(matches!(pieces[1], Err(WriteError::Gone { .. })), "{:?}", pieces[1]);
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{CERTIFICATE, CHUNK, END, Line, MAGIC, MANIFEST, Manifest, record};
+use super::{CERTIFICATE, CHUNK, END, MAGIC, MANIFEST, Manifest, Planned, record};
 use crate::id::{FeedId, SeqNo};
 use crate::limits::{BUNDLE_MANIFEST_BYTES_MAX, CHUNK_BYTES_MAX};
 use crate::project;
@@ -33,20 +33,21 @@ pub struct Writing<'v, V> {
     view: &'v V,
     manifest: Option<Manifest>,
     certificates: std::vec::IntoIter<Vec<u8>>,
-    lines: std::vec::IntoIter<Line>,
-    line: Option<Line>,
+    stretches: std::vec::IntoIter<Planned>,
+    stretch: Option<Planned>,
     hash: Sha256,
     records: u64,
     done: bool,
 }
 
 impl<'v, V: View> Writing<'v, V> {
-    /// Begins a bundle of what `manifest` lists; nothing is read yet.
+    /// Begins a bundle of what is planned, which the manifest comes to list; nothing is read yet.
     #[must_use]
-    pub fn new(view: &'v V, manifest: Manifest, certificates: Vec<Vec<u8>>) -> Self {
-        let lines = manifest.lines.clone().into_iter();
-        let (certificates, manifest) = (certificates.into_iter(), Some(manifest));
-        Self { view, manifest, certificates, lines, line: None, hash: Sha256::new(), records: 0, done: false }
+    pub fn new(view: &'v V, manifest: Manifest, planned: Vec<Planned>, certificates: Vec<Vec<u8>>) -> Self {
+        let lines = planned.iter().map(|planned| planned.line).collect();
+        let (manifest, stretches) = (Some(Manifest { lines, ..manifest }), planned.into_iter());
+        let (certificates, hash) = (certificates.into_iter(), Sha256::new());
+        Self { view, manifest, certificates, stretches, stretch: None, hash, records: 0, done: false }
     }
 
     fn record(&mut self, kind: u8, payload: &[u8]) -> Vec<u8> {
@@ -62,13 +63,12 @@ impl<'v, V: View> Writing<'v, V> {
         Ok([MAGIC.as_slice(), &self.record(MANIFEST, &payload)].concat())
     }
 
-    fn chunk(&mut self, line: Line) -> Result<Vec<u8>, WriteError> {
-        let feed = line.header.id();
-        let sealed = project::read_range(self.view, &feed, line.from, line.to, CHUNK_BYTES_MAX)?;
-        let sealed = sealed.ok_or(WriteError::Gone { feed, from: line.from })?;
-        let from = sealed.last().next();
+    fn chunk(&mut self, Planned { name, mut line }: Planned) -> Result<Vec<u8>, WriteError> {
+        let sealed = project::read_range(self.view, &name, line.from, line.to, CHUNK_BYTES_MAX)?;
+        let sealed = sealed.ok_or(WriteError::Gone { feed: name, from: line.from })?;
+        line.from = sealed.last().next();
         // What was written since the manifest may come along.
-        self.line = (from <= line.to).then_some(Line { from, ..line });
+        self.stretch = (line.from <= line.to).then_some(Planned { name, line });
         Ok(self.record(CHUNK, sealed.as_bytes()))
     }
 
@@ -85,8 +85,8 @@ impl<'v, V: View> Writing<'v, V> {
         if let Some(certificate) = self.certificates.next() {
             return Ok(self.record(CERTIFICATE, &certificate));
         }
-        match self.line.take().or_else(|| self.lines.next()) {
-            Some(line) => self.chunk(line),
+        match self.stretch.take().or_else(|| self.stretches.next()) {
+            Some(stretch) => self.chunk(stretch),
             None => Ok(self.end()),
         }
     }

@@ -94,7 +94,7 @@ pub(super) fn apply<V: View>(
         }
         Fact::Trust(_) => keep(batch, key(TRUST, &[]), value(id, entry), newest)?,
         Fact::Policy(_) => keep(batch, key(POLICY, &[]), value(id, entry), newest)?,
-        Fact::Receipt(receipt) => receipted(batch, receipt)?,
+        Fact::Receipt(receipt) => take_receipt(batch, receipt)?,
         Fact::ForkProof(proof) if fork::verify(proof).is_ok() => {
             keep(batch, key(FORK, &[&proof.header().id().0]), value(id, entry), oldest)?;
             quarantine::forked(batch, proof)?;
@@ -104,7 +104,7 @@ pub(super) fn apply<V: View>(
     Ok(())
 }
 
-fn receipted<V: View>(batch: &mut Batch<'_, V>, receipt: &Receipt) -> Result<(), ViewError> {
+fn take_receipt<V: View>(batch: &mut Batch<'_, V>, receipt: &Receipt) -> Result<(), ViewError> {
     for mark in &receipt.marks {
         if receipt_mark(batch, &mark.feed)?.is_none_or(|held| held < mark.seq) {
             batch.put(Table::Control, key(RECEIPT, &[&mark.feed.0]), mark.seq.0.to_be_bytes().to_vec());
@@ -140,6 +140,18 @@ pub fn control<V: View>(view: &V) -> Result<Vec<(EntryId, Fact)>, ViewError> {
 pub fn receipt_mark<V: View>(view: &V, feed: &FeedId) -> Result<Option<SeqNo>, ViewError> {
     let value = view.get(Table::Control, &key(RECEIPT, &[&feed.0]))?;
     value.map(|value| Rest(&value).number().map(SeqNo).ok_or_else(|| damaged(Table::Control))).transpose()
+}
+
+/// Reads up to which entry the authority holds what is held here under a name, the last of which is `height`.
+///
+/// A receipt for more than is held here was given for another history, unless the feed is cut: below the cut all
+/// histories are the same.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn receipted<V: View>(view: &V, name: &FeedId, height: SeqNo) -> Result<SeqNo, ViewError> {
+    let mark = receipt_mark(view, name)?.unwrap_or_default();
+    if mark <= height || quarantine::cut(view, name)?.is_some() { Ok(mark.min(height)) } else { Ok(SeqNo(0)) }
 }
 
 /// Reads the proofs of forks that hold, one a feed, with the entry that states each.

@@ -149,7 +149,10 @@ pub(super) fn lies_in<V: View>(view: &V, id: &FeedId) -> Result<FeedId, ViewErro
 }
 
 /// The first entry that belongs to a branch; 1 for a feed.
-pub(super) fn begins<V: View>(view: &V, id: &FeedId, header: &FeedHeader) -> Result<SeqNo, ViewError> {
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn begins<V: View>(view: &V, id: &FeedId, header: &FeedHeader) -> Result<SeqNo, ViewError> {
     let feed = header.id();
     if feed == *id {
         return Ok(SeqNo(1));
@@ -431,7 +434,8 @@ pub fn named_heads<V: View>(view: &V) -> Result<Vec<(FeedId, HeadRecord)>, ViewE
                     let height = before(cut.from);
                     // Nobody signed the feed up to its cut: what leads beyond it is signed.
                     let signed = Some(Signed { seq: height, head: stem, signature: [0; 64] });
-                    heads.push((id, HeadRecord { height, head: stem, signed, ..record.clone() }));
+                    // What the feed registered is told once, with the history in its pages.
+                    heads.push((id, HeadRecord { height, head: stem, signed, registered: 0, ..record.clone() }));
                 }
                 heads.extend(cut.main.map(|main| (main, record)));
             }

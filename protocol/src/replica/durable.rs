@@ -74,6 +74,7 @@ impl Replica {
                 self.ahead(placed);
                 self.durable_above(now, placed, from, arrival);
                 if self.append.is_own(&chunk.header) {
+                    self.count_copies(chunk, placed.branch.unwrap_or(id), SeqNo(0), arrival);
                     let finished = self.append.persisted(chunk, arrival);
                     self.finish(now, finished);
                 }
@@ -114,6 +115,7 @@ impl Replica {
 
     fn durable(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId, from: &[LinkId], arrival: Arrival) {
         let (seq, hash) = (chunk.checkpoint.seq, chunk.checkpoint.head);
+        let held = self.height(&id);
         if self.tips.ahead.get(&id).is_some_and(|(ahead, _)| *ahead <= seq) {
             self.tips.ahead.remove(&id);
         }
@@ -125,9 +127,16 @@ impl Replica {
             from.iter().skip(1).for_each(|link| self.exchange.acknowledge(*link, id.short(), seq));
         }
         if self.append.is_own(&chunk.header) {
-            self.count_copies(chunk, id, arrival);
+            self.count_copies(chunk, id, held, arrival);
             let finished = self.append.persisted(chunk, arrival);
             self.finish(now, finished);
+        } else if chunk.header.writer == self.own.node && self.receipting.is_none() {
+            // Lost here once, and kept by others.
+            self.count_copies(chunk, id, held, arrival);
+            if !from.is_empty() {
+                self.copies.held_by_peer(id.short(), seq);
+            }
+            self.release_receipted();
         } else if let Some(receipting) = &mut self.receipting {
             receipting.durable(now.mono, chunk.header.lane, id, seq);
         }
@@ -135,14 +144,22 @@ impl Replica {
     }
 
     /// Own chunks are kept twice until the authority signs for them; the authority's own are its own receipt.
-    fn count_copies(&mut self, chunk: &OpenedChunk, id: FeedId, arrival: Arrival) {
+    fn count_copies(&mut self, chunk: &OpenedChunk, id: FeedId, held: SeqNo, arrival: Arrival) {
         if self.own.role == Role::Authority {
             self.outputs.push_back(Output::Release { through: arrival });
             return;
         }
-        let facts = chunk.entries.iter().filter_map(|entry| Fact::from_bytes(&entry.fact).ok());
+        let new = chunk.entries.iter().filter(|entry| entry.seq > held);
+        let facts = new.filter_map(|entry| Fact::from_bytes(&entry.fact).ok());
         let registrations = facts.filter(|fact| matches!(fact, Fact::Registered(_))).count() as u64;
         self.copies.written(id, chunk.checkpoint.seq, registrations, arrival);
+    }
+
+    /// Lets go of what the authority has signed for.
+    pub(super) fn release_receipted(&mut self) {
+        if let Some(through) = self.copies.receipted(&self.control.receipts) {
+            self.outputs.push_back(Output::Release { through });
+        }
     }
 
     fn not_durable(&mut self, now: Now, header: &FeedHeader, id: FeedId, from: &[LinkId], error: PersistError) {

@@ -1,7 +1,9 @@
 //! What comes by another way than a connection: from a bundle, or found in the journal.
 
 use super::Replica;
-use crate::chunk::SealedChunk;
+use crate::chunk::{ChunkError, SealedChunk};
+use crate::exchange::frame::Want;
+use crate::fork::Divergence;
 use crate::id::{FeedId, SeqNo};
 use crate::io::{Carried, ImportRefusal, Imported, Notice, Output, RequestId};
 use crate::merge::MergeRefusal;
@@ -16,13 +18,36 @@ impl Replica {
             }
             Carried::Chunk(bytes) => match SealedChunk::parse(bytes) {
                 Ok(sealed) => self.import_chunk(now, request, sealed),
-                Err(error) => {
-                    let reason = MergeRefusal::Chunk(error);
-                    self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer: self.own.node, reason }));
-                    self.imported(request, Err(reason.into()));
-                }
+                Err(error) => self.refuse_import(request, error),
             },
         }
+    }
+
+    fn refuse_import(&mut self, request: Option<RequestId>, error: ChunkError) {
+        let reason = MergeRefusal::Chunk(error);
+        self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer: self.own.node, reason }));
+        self.imported(request, Err(reason.into()));
+    }
+
+    /// Asks the tables whether what is carried here is what is held.
+    fn compare_import(&mut self, request: Option<RequestId>, sealed: SealedChunk, held: SeqNo) {
+        match sealed.open() {
+            Ok(_) => self.compare((None, request), sealed, held),
+            Err(error) => self.refuse_import(request, error),
+        }
+    }
+
+    /// The tables compared what was carried here with what is held.
+    pub(super) fn import_compared(&mut self, request: Option<RequestId>, range: Want, divergence: &Divergence) {
+        let result = match divergence {
+            Divergence::Agrees => Ok(Imported::Known),
+            // They have not taken up yet what is on disk: whoever waits for that and comes again gets an answer.
+            Divergence::Behind => Err(MergeRefusal::Gap { expected: range.from, first: range.from }.into()),
+            Divergence::Below | Divergence::Unprovable { .. } | Divergence::Forked(_) => {
+                Err(MergeRefusal::Fork { at: range.to }.into())
+            }
+        };
+        self.imported(request, result);
     }
 
     /// An expired one is taken as well: what its node wrote in time stands.
@@ -38,6 +63,12 @@ impl Replica {
 
     fn import_chunk(&mut self, now: Now, request: Option<RequestId>, sealed: SealedChunk) {
         let (id, last) = (sealed.header().id(), sealed.last());
+        let held = self.tips.durable.get(&id).map_or(SeqNo(0), |head| head.seq);
+        if last < held {
+            // Fewer entries than are held say nothing about which history they are of.
+            self.compare_import(request, sealed, held);
+            return;
+        }
         let refused = self.merge(now, None, self.own.node, sealed).err();
         match refused {
             None | Some(MergeRefusal::Known) if self.await_writing(&id, last, request) => {}
@@ -61,7 +92,8 @@ impl Replica {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let receipts_owed = self.receipting.as_ref().is_some_and(|receipting| receipting.due().is_some());
-        !receipts_owed && self.append.is_idle() && self.writing.is_empty() && self.is_indexed()
+        let resting = self.append.is_idle() && self.writing.is_empty() && self.unsplit.is_empty();
+        !receipts_owed && resting && self.is_indexed()
     }
 
     /// Up to where another node is known to hold each of our own feeds durably.

@@ -3,7 +3,8 @@
 use super::{Replica, durable};
 use crate::chunk::SealedChunk;
 use crate::exchange::frame::Want;
-use crate::id::{FeedId, Lane, NodeKey, SeqNo};
+use crate::fork::branch;
+use crate::id::{FeedShort, NodeKey};
 use crate::io::{CloseReason, LinkId, Notice, Output};
 use crate::merge::{self, MergeRefusal};
 use crate::roster::Standing;
@@ -67,6 +68,9 @@ impl Replica {
         } else {
             Err(MergeRefusal::Lane)
         };
+        if matches!(examined, Ok(_) | Err(MergeRefusal::Fork { .. })) {
+            self.told_by_chunk(&header, last);
+        }
         match examined {
             Ok(chunk) => {
                 if let Some(link) = link {
@@ -103,9 +107,12 @@ impl Replica {
         sealed: &SealedChunk,
         reason: MergeRefusal,
     ) {
-        let (id, lane) = (sealed.header().id(), sealed.header().lane);
-        if reason == MergeRefusal::Known {
-            link.into_iter().for_each(|link| self.known(now, link, id, lane, sealed.last()));
+        let id = sealed.header().id();
+        let asked = link.map_or(id.short(), |link| self.asked_as(link, sealed));
+        // Of a history whose fork is not known here yet, nothing is held, however far its feed goes.
+        let unheard_of = asked != id.short() && self.cuts.get(&id).is_none();
+        if reason == MergeRefusal::Known && !unheard_of {
+            link.into_iter().for_each(|link| self.known(now, link, sealed, asked));
             return;
         }
         self.outputs.push_back(Output::Notice(Notice::ChunkRefused { peer, reason }));
@@ -116,20 +123,35 @@ impl Replica {
             self.exchange.set_aside(link, id.short());
         }
         if let Some(link) = link {
-            let range = Want { feed: id.short(), from: sealed.first(), to: sealed.last() };
+            let range = Want { feed: asked, from: sealed.first(), to: sealed.last() };
             self.exchange.refused(now, link, range);
         }
     }
 
+    /// The name under which a peer was asked for a chunk: its feed's, or that of the history above a cut that it begins.
+    pub(super) fn asked_as(&self, link: LinkId, sealed: &SealedChunk) -> FeedShort {
+        let feed = sealed.header().id();
+        let open = self.exchange.session(link).and_then(|session| session.open.as_ref());
+        let first = sealed.reopen().ok().and_then(|chunk| chunk.entries.first().map(|entry| entry.hash));
+        let above = first.map(|first| branch(&feed, &first).short());
+        above.filter(|name| open.is_some_and(|open| open.pull.wants(*name))).unwrap_or_else(|| feed.short())
+    }
+
     /// A peer sent what is held, or what is on its way to the disk: it is told as soon as that is durable.
-    pub(super) fn known(&mut self, now: Now, link: LinkId, id: FeedId, lane: Lane, last: SeqNo) {
+    fn known(&mut self, now: Now, link: LinkId, sealed: &SealedChunk, asked: FeedShort) {
+        let (id, lane, last) = (sealed.header().id(), sealed.header().lane, sealed.last());
         let covers =
             |writing: &&mut durable::Writing| writing.chunk.header.id() == id && writing.chunk.checkpoint.seq >= last;
         let branches = self.cuts.get(&id).into_iter().flat_map(|cut| &cut.branches);
         let names = std::iter::once(&id).chain(branches);
         let heads = names.filter_map(|id| self.tips.durable.get(id));
         match heads.map(|head| head.seq).filter(|seq| *seq >= last).max() {
-            Some(seq) => self.exchange.durable(now, Some(link), id.short(), lane, seq),
+            Some(seq) => {
+                self.exchange.durable(now, Some(link), id.short(), lane, seq);
+                if asked != id.short() {
+                    self.exchange.acknowledge(link, asked, last);
+                }
+            }
             None => self.writing.values_mut().find(covers).into_iter().for_each(|writing| writing.from.push(link)),
         }
     }

@@ -7,8 +7,8 @@ use crate::exchange::frame::Want;
 use crate::fact::{Fact, ForkProof, Withdrawn};
 use crate::fork::{self, Divergence, branch};
 use crate::frontier::Head;
-use crate::id::{FeedHeader, FeedId, Hash, SeqNo};
-use crate::io::{Arrival, LinkId, Notice, Output, Query};
+use crate::id::{FeedHeader, FeedId, FeedShort, Hash, SeqNo};
+use crate::io::{Arrival, LinkId, Notice, Output, Query, RequestId};
 use crate::merge::MergeRefusal;
 use crate::time::{Now, Stamp};
 
@@ -16,8 +16,12 @@ use crate::time::{Now, Stamp};
 #[derive(Debug)]
 pub(super) struct Suspicion {
     link: Option<LinkId>,
+    /// The import that brought it.
+    import: Option<RequestId>,
     header: FeedHeader,
     range: Want,
+    /// The name under which the peer was asked for it.
+    asked: FeedShort,
     /// The last entry held of the feed.
     tip: SeqNo,
 }
@@ -73,21 +77,34 @@ impl Replica {
 
     /// A chunk says another history than the one held: the tables tell since when.
     pub(super) fn suspect(&mut self, link: Option<LinkId>, sealed: SealedChunk, tip: SeqNo) {
+        self.compare((link, None), sealed, tip);
+    }
+
+    /// Asks the tables how a chunk lies to what is held of its feed up to `tip`.
+    pub(super) fn compare(
+        &mut self,
+        (link, import): (Option<LinkId>, Option<RequestId>),
+        sealed: SealedChunk,
+        tip: SeqNo,
+    ) {
         let header = *sealed.header();
         let range = Want { feed: header.id().short(), from: sealed.first(), to: sealed.last() };
-        let purpose = Purpose::Diverge(Suspicion { link, header, range, tip });
+        let asked = link.map_or(range.feed, |link| self.asked_as(link, &sealed));
+        let purpose = Purpose::Diverge(Suspicion { link, import, header, range, asked, tip });
         self.ask(purpose, Query::Diverge { chunk: sealed.into_bytes() });
     }
 
     /// The tables compared.
     pub(super) fn compared(&mut self, now: Now, suspicion: Suspicion, divergence: Divergence) {
-        let Suspicion { link, header, range, tip } = suspicion;
+        let Suspicion { link, import, header, range, asked, tip } = suspicion;
+        let untaken = Want { feed: asked, ..range };
         let feed = header.id();
+        self.import_compared(import, range, &divergence);
         match (divergence, link) {
             (Divergence::Forked(proof), link) => {
                 self.suspects.remove(&feed);
                 self.state(now, *proof);
-                link.into_iter().for_each(|link| self.exchange.refused(now, link, range));
+                link.into_iter().for_each(|link| self.exchange.refused(now, link, untaken));
             }
             (Divergence::Agrees, Some(link)) if self.suspects.get(&feed) == Some(&link) => {
                 self.exchange.arrived(now, link, range.feed, range.to);
@@ -95,17 +112,17 @@ impl Replica {
             }
             (Divergence::Below, Some(link)) if !self.suspects.contains_key(&feed) => {
                 self.suspects.insert(feed, link);
-                self.exchange.refused(now, link, range);
+                self.exchange.refused(now, link, untaken);
                 self.exchange.reread(now.mono, link, range.feed, tip);
             }
             (Divergence::Unprovable { from }, link) => {
                 self.suspects.remove(&feed);
                 self.outputs.push_back(Output::Notice(Notice::Fork { feed, seq: from }));
-                link.into_iter().for_each(|link| self.exchange.refused(now, link, range));
+                link.into_iter().for_each(|link| self.exchange.refused(now, link, untaken));
             }
             (Divergence::Agrees | Divergence::Below | Divergence::Behind, link) => {
                 self.suspects.remove(&feed);
-                link.into_iter().for_each(|link| self.exchange.refused(now, link, range));
+                link.into_iter().for_each(|link| self.exchange.refused(now, link, untaken));
             }
         }
     }
@@ -151,9 +168,15 @@ impl Replica {
         }
         let feed = header.id();
         let held = self.tips.durable.get(&feed).is_some_and(|head| head.seq >= from);
-        if self.cuts.learn(header, from, stem, forked) && held {
+        if !self.cuts.learn(header, from, stem, forked) {
+            return;
+        }
+        if held {
             self.unsplit.insert(feed);
             self.ask(Purpose::Split(feed), Query::Cut { feed, from });
+        } else if self.tips.ahead.get(&feed).is_some_and(|(ahead, _)| *ahead >= from) {
+            // What is on its way to the disk leads above the cut: where it belongs is told when it is there.
+            self.tips.ahead.remove(&feed);
         }
     }
 
@@ -175,6 +198,8 @@ impl Replica {
         let Some(head) = self.tips.durable.get(&feed).copied().filter(|head| head.seq >= cut.from) else { return };
         let id = branch(&feed, &first);
         self.cuts.grow(&feed, id, Some(stem));
+        self.copies.renamed(feed, cut.from, id);
+        self.release_receipted();
         self.tips.durable.remove(&feed);
         if let Some(tip) = self.tips.ahead.remove(&feed) {
             self.tips.ahead.insert(id, tip);
@@ -183,6 +208,9 @@ impl Replica {
             self.tips.durable.set_as(feed, Head { seq: cut.stands(), hash: stem, ..head });
         }
         self.tips.durable.set_as(id, head);
+        if let Some(receipting) = &mut self.receipting {
+            receipting.durable(now.mono, head.header.lane, id, head.seq);
+        }
         self.exchange.durable(now, None, id.short(), head.header.lane, head.seq);
     }
 

@@ -2,17 +2,26 @@
 
 use rand_chacha::rand_core::Rng;
 
+use std::collections::BTreeSet;
+
 use super::Replica;
 use crate::exchange::frame::{Held, decode_heads};
-use crate::id::{Epoch, FeedId, Lane, SeqNo};
+use crate::id::{Epoch, FeedHeader, FeedId, Lane, SeqNo};
 use crate::io::{Notice, Output};
 
 impl Replica {
     /// A peer tells how far it holds feeds; more of ours than we have ourselves means that we lost it.
     pub(super) fn told_of_own(&mut self, told: impl Iterator<Item = Held>) {
+        let mut empty = None;
         for Held { feed, seq } in told {
-            let own = [self.own.lane, Lane::CITY].map(|lane| self.append.feed(lane));
-            let Some(id) = own.into_iter().find(|id| id.short() == feed) else { continue };
+            let id = match self.tips.durable.named(feed).next() {
+                Some((id, head)) => self.append.is_current(&head.header).then_some(*id),
+                None => {
+                    let empty: &Vec<FeedId> = empty.get_or_insert_with(|| self.own_feeds());
+                    empty.iter().find(|id| id.short() == feed).copied()
+                }
+            };
+            let Some(id) = id else { continue };
             let here = self.tips.of(&id).map_or(SeqNo(0), |(here, _)| here);
             if seq > here {
                 self.outputs.push_back(Output::Notice(Notice::Restored { feed: id, here, there: seq }));
@@ -20,6 +29,29 @@ impl Replica {
                 return;
             }
         }
+    }
+
+    /// The feeds of this epoch that this node may have written to: in its own lane, for the whole city, and the
+    /// authority in every cell that has a node.
+    fn own_feeds(&self) -> Vec<FeedId> {
+        let cells = self.control.roster.certificates().map(|certificate| certificate.lane);
+        let lanes: BTreeSet<Lane> = cells.chain([self.own.lane, Lane::CITY]).collect();
+        lanes.into_iter().map(|lane| self.append.feed(lane)).collect()
+    }
+
+    /// A chunk that this node signed came from elsewhere: it may lead on where our own log ends.
+    pub(super) fn told_by_chunk(&mut self, header: &FeedHeader, last: SeqNo) {
+        if self.append.is_current(header) {
+            self.told_of_own([Held { feed: header.id().short(), seq: last }].into_iter());
+        }
+    }
+
+    /// The authority's receipts name what it holds of our own feeds.
+    pub(super) fn told_by_receipts(&mut self) {
+        let mark = |id: FeedId| Some(Held { feed: id.short(), seq: *self.control.receipts.get(&id)? });
+        let told: Vec<Held> =
+            [self.own.lane, Lane::CITY].map(|lane| self.append.feed(lane)).into_iter().filter_map(mark).collect();
+        self.told_of_own(told.into_iter());
     }
 
     /// What a hello says of our own feeds.

@@ -57,6 +57,9 @@ pub(crate) struct Machine {
     pub(crate) notices: Vec<Notice>,
     pub(crate) renewed: Vec<Vec<u8>>,
     pub(crate) withdrawn: Vec<NodeKey>,
+    /// Its disk says that something is written only after everything else of the moment has happened.
+    pub(crate) slow_disk: bool,
+    late: Vec<Input>,
     sent: VecDeque<(LinkId, Vec<u8>)>,
     closed: Vec<LinkId>,
     inputs: VecDeque<Input>,
@@ -88,6 +91,8 @@ impl Machine {
             notices: Vec::new(),
             renewed: Vec::new(),
             withdrawn: Vec::new(),
+            slow_disk: false,
+            late: Vec::new(),
             sent: VecDeque::new(),
             closed: Vec::new(),
             inputs: VecDeque::new(),
@@ -117,8 +122,8 @@ impl Machine {
                 Output::Close { link, .. } => self.closed.push(link),
                 Output::Persist { request, chunk, .. } => {
                     let arrival = self.write(chunk);
-                    self.inputs.push_back(Input::Persisted { request, result: Ok(arrival) });
-                    self.inputs.push_back(Input::Indexed { through: arrival });
+                    let done = [Input::Persisted { request, result: Ok(arrival) }, Input::Indexed { through: arrival }];
+                    if self.slow_disk { self.late.extend(done) } else { self.inputs.extend(done) }
                 }
                 Output::Keep { certificate, .. } => {
                     self.write(certificate);
@@ -263,6 +268,9 @@ impl World {
         while self.ms < end {
             self.ms += 50;
             self.deliver();
+            for machine in &mut self.machines {
+                std::mem::take(&mut machine.late).into_iter().for_each(|input| machine.handle(self.ms, input));
+            }
             for machine in &mut self.machines {
                 if machine.replica.next_deadline().is_some_and(|(at, _)| at.0 <= self.ms) {
                     machine.handle(self.ms, Input::DeadlineReached);

@@ -1,0 +1,98 @@
+//! Where the registrations of two machines with one disk are, and that both machines end with everything.
+
+use super::*;
+use swabmesh_protocol::command::{Presented, Register};
+use swabmesh_protocol::copies::Counts;
+use swabmesh_protocol::fact::Route;
+use swabmesh_protocol::id::Person;
+use swabmesh_protocol::text::Text;
+
+/// How soon two nodes that are connected have caught up. Source: a comparison after calm, or two that were put off.
+const SOON_MS: u64 = 10_000;
+
+/// Opens a tube and registers so many people into it.
+fn work(world: &mut World, at: usize, tube: &str, people: u8) {
+    let ms = world.ms;
+    world.at(at).open(ms, tube);
+    for number in 0..people {
+        let (last_four, name) = (Text::truncated("002X"), Text::truncated("张*"));
+        let person = Person([number.wrapping_add(tube.as_bytes()[0]); 16]);
+        let (route, document, guardian, details) = (Route::Document, 1, None, None);
+        let presented = Presented::Document { person, route, document, last_four, name, guardian, details };
+        let register =
+            Register { tube: tube.parse().unwrap(), presented, operator: Text::truncated("desk"), reason: None };
+        world.at(at).command(ms, Command::Register(Box::new(register))).unwrap();
+    }
+}
+
+fn own(world: &World, at: usize) -> Counts {
+    world.machines[at].status(world.ms).own
+}
+
+/// Switches all machines off and on again.
+fn restart(world: &mut World) {
+    world.disconnect();
+    let ms = world.ms;
+    for machine in &mut world.machines {
+        *machine = Machine::start(machine.n, machine.disk.clone(), ms);
+    }
+}
+
+/// A site and its clone register apart, meet a neighbour one after the other, and the neighbour meets the authority.
+fn meet(a: u8, b: u8, leave: fn(&mut World)) {
+    let mut world = World::new(&[SITE, NEIGHBOUR]);
+    let [authority, site, neighbour] = [0, 1, 2];
+    work(&mut world, site, "S1", 2);
+    let clone = world.machines[site].disk.clone();
+    let clone = world.add(SITE, clone);
+    work(&mut world, site, "A1", a);
+    work(&mut world, clone, "B1", b);
+    work(&mut world, neighbour, "N1", 1);
+    world.connect(site, neighbour);
+    world.run(SOON_MS);
+    assert_eq!(world.differ(site, neighbour), None, "{a}/{b}: before the clone comes");
+    assert_eq!(own(&world, site).only_here, 0);
+    leave(&mut world);
+    world.connect(clone, neighbour);
+    world.run(SOON_MS);
+    let apart = u64::from(a) + u64::from(b) + 2;
+    assert_eq!(world.machines[neighbour].status(world.ms).quarantined, apart, "{a}/{b}: at the neighbour");
+    assert_eq!(world.differ(clone, neighbour), None, "{a}/{b}: clone and neighbour");
+    leave(&mut world);
+
+    // As a disk does that others use as well: what leads to the fork and its proof come while each is being written.
+    world.at(authority).slow_disk = true;
+    world.connect(neighbour, authority);
+    world.run(SOON_MS);
+    world.at(authority).slow_disk = false;
+    assert_eq!(world.machines[authority].status(world.ms).quarantined, apart, "{a}/{b}: at the authority");
+    assert_eq!(world.differ(authority, neighbour), None, "{a}/{b}: authority and neighbour");
+    let proof = project::fork_proofs(&world.machines[authority].disk.tables).unwrap().pop().unwrap().2;
+    let reason = Remark::truncated("two laptops from one image");
+    let decide = Command::DecideFork { header: proof.header(), keep: proof.firsts.to_vec(), reason };
+    let ms = world.ms;
+    world.at(authority).command(ms, decide).unwrap();
+    for (machine, made) in [(clone, b), (site, a)] {
+        world.connect(machine, neighbour);
+        world.run(2 * SOON_MS);
+        assert_eq!(world.differ(machine, authority), None, "{a}/{b}: machine {machine}");
+        let made = u64::from(made) + 2;
+        let expected = Counts { registrations: made, only_here: 0, at_neighbour: 0, at_authority: made };
+        assert_eq!(own(&world, machine), expected, "{a}/{b}: machine {machine}");
+        assert_eq!(world.machines[machine].tubes(), ["A1", "B1", "N1", "S1"]);
+        leave(&mut world);
+        world.connect(neighbour, authority);
+    }
+}
+
+const APART: [(u8, u8); 5] = [(3, 1), (1, 3), (2, 2), (0, 1), (9, 9)];
+
+#[test]
+fn what_either_machine_registered_is_at_the_authority_and_each_counts_its_own() {
+    APART.into_iter().for_each(|(a, b)| meet(a, b, World::disconnect));
+}
+
+#[test]
+fn machines_that_are_switched_off_between_meetings_know_where_their_registrations_are() {
+    APART.into_iter().for_each(|(a, b)| meet(a, b, restart));
+}
