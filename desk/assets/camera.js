@@ -7,6 +7,9 @@ import { $, el, put } from "./page/dom.js";
 import { onLanguage, t } from "./page/text.js";
 
 const SAME_CODE_MS = 4000;
+// A label has one check character, and what is no code of ours may be a shadow: two frames must agree.
+const AGREE_WITHIN_MS = SAME_CODE_MS;
+const CODE = /^hs1:/i;
 const FRAME_WIDTH_MAX = 960;
 const IN_FLIGHT_MAX = 2;
 const RATE_OVER_MS = 2000;
@@ -17,6 +20,7 @@ let torch = false;
 let found = () => {};
 let running = false;
 const seen = new Map();
+const doubtful = new Map();
 const answered = [];
 
 export function whenFound(then) {
@@ -149,8 +153,17 @@ function toGrey(rgba) {
   return grey;
 }
 
+function isAgreed(text, now) {
+  if (CODE.test(text)) return true;
+  for (const [old, at] of doubtful) if (now - at > AGREE_WITHIN_MS) doubtful.delete(old);
+  const agreed = doubtful.has(text);
+  doubtful.set(text, now);
+  return agreed;
+}
+
 function take(text) {
   const now = performance.now();
+  if (!isAgreed(text, now)) return;
   for (const [old, at] of seen) if (now - at > SAME_CODE_MS) seen.delete(old);
   const known = seen.has(text);
   // As long as it stays in the picture it stays ignored.

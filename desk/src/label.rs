@@ -58,6 +58,8 @@ pub(crate) fn code128(barcode: &Barcode) -> String {
 
 #[cfg(test)]
 mod tests {
+    use swabmesh_node::picture::read::codes_in_frame;
+
     use super::*;
 
     #[test]
@@ -67,6 +69,32 @@ mod tests {
         assert_eq!(sum(STOP), 13);
         let all: std::collections::BTreeSet<&str> = WIDTHS.into_iter().collect();
         assert_eq!(all.len(), WIDTHS.len());
+    }
+
+    #[test]
+    fn a_label_before_the_camera_is_read_lying_and_standing_and_a_smeared_one_is_not() {
+        const MODULE_PX: usize = 3;
+        let barcode: Barcode = "2204090001".parse().unwrap();
+        let widths: String = values(&barcode).iter().map(|value| WIDTHS[*value]).chain([STOP]).collect();
+        let quiet = "0".repeat(10);
+        let bars = widths.chars().enumerate().map(|(at, width)| {
+            let width = width.to_digit(10).unwrap();
+            (if at.is_multiple_of(2) { "1" } else { "0" }).repeat(usize::try_from(width).unwrap())
+        });
+        let modules: String = std::iter::once(quiet.clone()).chain(bars).chain([quiet]).collect();
+        let row: Vec<u8> =
+            modules.bytes().flat_map(|module| [if module == b'1' { 20 } else { 230 }; MODULE_PX]).collect();
+        let (width, height) = (row.len(), 90);
+        let read = |pixels: &[u8], width: usize, height: usize| {
+            codes_in_frame(u32::try_from(width).unwrap(), u32::try_from(height).unwrap(), pixels).ok()
+        };
+        let lying = row.repeat(height);
+        assert_eq!(read(&lying, width, height).unwrap(), [barcode.as_str()]);
+        let standing: Vec<u8> = row.iter().flat_map(|&pixel| [pixel].repeat(height)).collect();
+        assert_eq!(read(&standing, height, width).unwrap(), [barcode.as_str()]);
+        let mut smeared = row;
+        smeared[width / 2 - 20..width / 2 + 20].fill(20);
+        assert_eq!(read(&smeared.repeat(height), width, height), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The two libraries that find and decode QR symbols, each behind the same call.
+//! The libraries that find and decode QR symbols, and the bars of a tube, each behind the same call.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rqrr::PreparedImage;
 use rxing::common::HybridBinarizer;
 use rxing::multi::MultipleBarcodeReader;
+use rxing::oned::Code128Reader;
 use rxing::qrcode::cpp_port::QrReader;
-use rxing::{BarcodeFormat, BinaryBitmap, DecodeHints, Luma8Source};
+use rxing::{BarcodeFormat, BinaryBitmap, DecodeHints, Luma8Source, Reader};
 
 /// A grey image, row by row, one byte a pixel; as many bytes as `width * height`.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,8 @@ pub(super) enum Decoder {
     Rxing,
     /// The port of quirc.
     Rqrr,
+    /// The port of ZXing for Code 128 (ISO/IEC 15417), lying or standing; the first one it finds.
+    Code128,
 }
 
 impl Decoder {
@@ -36,23 +39,32 @@ impl Decoder {
         let decode = match self {
             Self::Rxing => rxing,
             Self::Rqrr => rqrr,
+            Self::Code128 => code128,
         };
         // Both libraries index into images that strangers made.
         catch_unwind(AssertUnwindSafe(|| decode(frame))).map_err(|_| Panicked)
     }
 }
 
+/// A frame as rxing takes it; `None` for a size that is none.
+fn bitmap(frame: Frame<'_>) -> Option<BinaryBitmap<HybridBinarizer<Luma8Source<'_>>>> {
+    let source = Luma8Source::new_with_slice(frame.pixels, frame.width, frame.height).ok()?;
+    Some(BinaryBitmap::new(HybridBinarizer::new(source)))
+}
+
+fn hints(format: BarcodeFormat) -> DecodeHints {
+    DecodeHints { PossibleFormats: Some(HashSet::from([format])), TryHarder: Some(true), ..DecodeHints::default() }
+}
+
 fn rxing(frame: Frame<'_>) -> Vec<String> {
-    let Ok(source) = Luma8Source::new_with_slice(frame.pixels, frame.width, frame.height) else {
-        return Vec::new();
-    };
-    let hints = DecodeHints {
-        PossibleFormats: Some(HashSet::from([BarcodeFormat::QR_CODE])),
-        TryHarder: Some(true),
-        ..DecodeHints::default()
-    };
-    let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
-    let found = QrReader.decode_multiple_with_hints(&mut bitmap, &hints).unwrap_or_default();
+    let Some(mut bitmap) = bitmap(frame) else { return Vec::new() };
+    let found = QrReader.decode_multiple_with_hints(&mut bitmap, &hints(BarcodeFormat::QR_CODE)).unwrap_or_default();
+    found.iter().map(|symbol| symbol.getText().to_owned()).collect()
+}
+
+fn code128(frame: Frame<'_>) -> Vec<String> {
+    let Some(mut bitmap) = bitmap(frame) else { return Vec::new() };
+    let found = Code128Reader.decode_with_hints(&mut bitmap, &hints(BarcodeFormat::CODE_128));
     found.iter().map(|symbol| symbol.getText().to_owned()).collect()
 }
 
