@@ -33,15 +33,7 @@ struct City {
 impl City {
     fn build(who: &Resident) -> Self {
         let rig = Rig::build(&[]).unwrap();
-        let data = rig.folder().join("other");
-        let at = data.to_str().unwrap();
-        must(&["site", "init", "--data", at, "--name", "东门采样点", "--cell", "7"], "").unwrap();
-        let (request, answer) = (format!("{at}/enrolment/request"), format!("{at}/answer"));
-        must(&["authority", "enrol", &request, "--data", rig.authority.data(), "--out", &answer], "").unwrap();
-        must(&["site", "join", &answer, "--data", at], "").unwrap();
-        let address = rig.authority.address().unwrap();
-        let mut other = Node::at("site", data, &["--authority-address", &address]);
-        other.start().unwrap();
+        let other = rig.another_site("东门采样点", "7").unwrap();
         rig.wait_in_sync().unwrap();
         for (site, tube) in [(&rig.site, "2204090001"), (&other, "2204090002")] {
             site.post("/tubes", &json!({ "tube": tube, "pool": 10, "operator": "li" })).unwrap();
@@ -53,16 +45,26 @@ impl City {
     }
 }
 
-fn log_in(page: &Browser, token: &str) -> anyhow::Result<()> {
-    page.fill("input[name=operator]", "赵敏")?;
-    page.fill("input[name=token]", token)?;
+fn log_in(page: &Browser, name: &str, pin: &str) -> anyhow::Result<()> {
+    page.fill("input[name=operator]", name)?;
+    page.fill("input[name=pin]", pin)?;
     page.click("main button")
 }
 
-fn enter(rig: &Rig, (width, height, _): (u32, u32, &str)) -> anyhow::Result<Browser> {
+/// The supervisor that every rig has.
+fn log_in_as_supervisor(page: &Browser) -> anyhow::Result<()> {
+    log_in(page, "赵敏", "161803")
+}
+
+fn at_the_door(rig: &Rig, (width, height, _): (u32, u32, &str)) -> anyhow::Result<Browser> {
     let page = Browser::open(width, height, &Options::default())?;
     page.go(rig.authority.url())?;
-    log_in(&page, &rig.authority.token()?)?;
+    Ok(page)
+}
+
+fn enter(rig: &Rig, size: (u32, u32, &str)) -> anyhow::Result<Browser> {
+    let page = at_the_door(rig, size)?;
+    log_in_as_supervisor(&page)?;
     page.wait("both registrations", BOTH)?;
     Ok(page)
 }
@@ -82,9 +84,9 @@ fn an_operator_logs_in_admits_a_site_decides_a_case_and_looks_somebody_up() {
     let City { rig, .. } = &City::build(&who);
     let page = Browser::open(1_280, 900, &Options::default()).unwrap();
     page.go(rig.authority.url()).unwrap();
-    log_in(&page, "5ec2e7").unwrap();
-    page.wait("a refusal", "return document.querySelector('[role=alert]')?.innerText.includes('令牌不对')").unwrap();
-    log_in(&page, &rig.authority.token().unwrap()).unwrap();
+    log_in(&page, "赵敏", "271828").unwrap();
+    page.wait("a refusal", "return document.querySelector('[role=alert]')?.innerText.includes('PIN 不对')").unwrap();
+    log_in_as_supervisor(&page).unwrap();
     page.wait("both registrations", BOTH).unwrap();
     page.click("#language").unwrap();
     assert_eq!(page.text("h1").unwrap().lines().next().unwrap().split(' ').next(), Some("The"));
@@ -123,13 +125,65 @@ fn an_operator_logs_in_admits_a_site_decides_a_case_and_looks_somebody_up() {
     page.wait("the details", shown).unwrap();
     assert!(page.text("main").unwrap().contains(&who.name));
     let looks = must(&["authority", "audit", "show", "--data", rig.authority.data()], "").unwrap();
-    assert_eq!(looks.matches("本人来电查询").count(), 2, "{looks}");
+    let named = looks.lines().filter(|line| line.contains("本人来电查询") && line.contains("赵敏"));
+    assert_eq!(named.count(), 2, "{looks}");
 
     page.click(".who button").unwrap();
     page.wait("the door", "return location.pathname === '/city/login'").unwrap();
     let complaints = page.complaints().unwrap();
-    // The wrong token was answered with 403, and the browser says so.
+    // The wrong PIN was answered with 403, and the browser says so.
     assert!(complaints.iter().all(|line| line.contains("403")), "{complaints:?}");
+}
+
+#[test]
+fn who_is_no_supervisor_admits_nobody_and_who_was_removed_is_shown_the_door() {
+    if !browser() {
+        return;
+    }
+    let rig = Rig::build(&[]).unwrap();
+    let city = rig.authority.data();
+    must(&["authority", "operator", "add", "钱进", "--data", city, "--pin-stdin"], "141421\n").unwrap();
+    let new = rig.folder().join("new");
+    let new = new.to_str().unwrap();
+    must(&["site", "init", "--data", new, "--name", "南门采样点", "--cell", "7"], "").unwrap();
+    let page = Browser::open(1_280, 900, &Options::default()).unwrap();
+    page.go(rig.authority.url()).unwrap();
+    log_in(&page, "钱进", "141421").unwrap();
+    visit(&page, "/city/enrolments").unwrap();
+    let request = std::fs::read_to_string(format!("{new}/enrolment/request")).unwrap();
+    page.fill("textarea[name=request]", request.trim()).unwrap();
+    page.click_text("收下申请").unwrap();
+    page.click("button[value=approve]").unwrap();
+    page.wait("a refusal", "return document.querySelector('p.bad')?.innerText.includes('supervisor')").unwrap();
+    page.go(&format!("{}/city/enrolments", rig.authority.url())).unwrap();
+    page.wait("the request waits", "return document.querySelectorAll('.case').length === 1").unwrap();
+    must(&["authority", "operator", "remove", "钱进", "--data", city], "").unwrap();
+    page.go(rig.authority.url()).unwrap();
+    page.wait("the door", "return location.pathname === '/city/login'").unwrap();
+}
+
+#[test]
+fn the_first_supervisor_is_made_at_the_page_with_the_code_that_the_node_printed() {
+    if !browser() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("city");
+    let at = data.to_str().unwrap();
+    must(&["authority", "init", "--data", at, "--name", "市大数据中心", "--address", "127.0.0.1:1"], "").unwrap();
+    let mut node = Node::at("authority", data.clone(), &[]);
+    node.start().unwrap();
+    let page = Browser::open(360, 740, &Options::default()).unwrap();
+    page.go(node.url()).unwrap();
+    page.fill("input[name=code]", "AAAAAAAA").unwrap();
+    log_in_as_supervisor(&page).unwrap();
+    page.wait("a refusal", "return document.querySelector('[role=alert]')?.innerText.includes('设置码不对')").unwrap();
+    let code = std::fs::read_to_string(data.join("desk/setup-code")).unwrap();
+    page.fill("input[name=code]", &code).unwrap();
+    log_in_as_supervisor(&page).unwrap();
+    page.wait("the board", "return document.querySelector('.who')?.innerText.includes('赵敏')").unwrap();
+    let listed = must(&["authority", "operator", "list", "--data", at], "").unwrap();
+    assert_eq!(listed.trim(), "赵敏  supervisor");
 }
 
 #[test]
@@ -154,6 +208,7 @@ fn nothing_serious_keeps_anybody_from_using_the_page_by_day_or_in_the_dark() {
     let (true, Some(axe)) = (browser(), axe().unwrap()) else { return };
     let City { rig, .. } = &City::build(&resident(40));
     for size in SIZES {
+        check_reading(&at_the_door(rig, size).unwrap(), &axe, &format!("the door, {}", size.2)).unwrap();
         let page = enter(rig, size).unwrap();
         for scheme in ["light", "dark"] {
             let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
@@ -173,6 +228,8 @@ fn the_page_is_drawn_for_the_documentation() {
     std::fs::create_dir_all(&folder).unwrap();
     let City { rig, .. } = &City::build(&resident(40));
     for size in SIZES {
+        let door = at_the_door(rig, size).unwrap();
+        std::fs::write(folder.join(format!("{}-login.png", size.2)), door.picture().unwrap()).unwrap();
         let page = enter(rig, size).unwrap();
         let places =
             [("/", "board"), ("/city/cases", "cases"), ("/city/enrolments", "enrolments"), ("/city/search", "search")];

@@ -21,20 +21,38 @@ use axum::Router;
 use swabmesh_node::beside::{Beside, Ground};
 use swabmesh_node::http::auth::Token;
 use swabmesh_node::keys::KeyError;
+use swabmesh_node::page::operators::Operators;
+use swabmesh_node::page::setup::{Setup, SetupError};
 
 use crate::audit::Audit;
 use office::Office;
 
+/// Why the city is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum CityError {
+    /// The token is not at hand.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Nobody could sign in.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
 /// Routes and tasks of the city: `database` is where the projection is copied to, if anywhere.
 ///
 /// # Errors
-/// [`KeyError`]: the token is not at hand.
-pub fn beside(ground: &Ground, audit: Arc<Audit>, database: Option<&str>) -> Result<Beside, KeyError> {
+/// [`CityError`].
+pub fn beside(ground: &Ground, audit: Arc<Audit>, database: Option<&str>) -> Result<Beside, CityError> {
+    let directory = ground.home.desk();
+    let operators = Operators::at(directory.clone());
+    let setup = Setup::begin(&directory, &operators)?;
     let office = Office {
         shell: ground.shell.clone(),
         home: ground.home.clone(),
         token: Token::new(&ground.home.keys().token()?),
         audit,
+        operators: Arc::new(operators),
+        setup: Arc::new(setup),
         sessions: Arc::default(),
         board: Arc::default(),
         database: database.map(Arc::from),

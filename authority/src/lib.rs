@@ -28,9 +28,9 @@ pub enum ServicesError {
     /// The log of looks at personal details.
     #[error("the audit log: {0}")]
     Audit(#[from] audit::AuditError),
-    /// A secret is missing.
+    /// The city's routes and page.
     #[error(transparent)]
-    Key(#[from] swabmesh_node::keys::KeyError),
+    City(#[from] city::CityError),
     /// The office for residents.
     #[error(transparent)]
     Office(#[from] office::OfficeError),

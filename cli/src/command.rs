@@ -16,6 +16,7 @@ mod init;
 mod join;
 mod lab;
 mod log;
+mod operator;
 mod person;
 mod result;
 mod run;

@@ -6,12 +6,12 @@ use axum::http::{HeaderName, StatusCode};
 use swabmesh_node::clock;
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::page::guard::{Policy, session, signed_out};
+use swabmesh_node::page::operators::Duty;
 use swabmesh_node::page::secret::Cookie;
 use swabmesh_protocol::fact::Operator;
 use swabmesh_protocol::id::{NodeKey, hex};
 
 use crate::Pages;
-use crate::operators::{Duty, OperatorsError};
 use crate::sessions::Shown;
 
 /// The cookie. Browsers share cookies among the ports of a host, so each node has a name of its own.
@@ -38,11 +38,7 @@ pub(crate) struct SignedIn {
 impl SignedIn {
     /// Lets only supervisors do this.
     pub(crate) fn supervisor(&self) -> Result<(), Problem> {
-        if self.duty == Duty::Supervisor {
-            return Ok(());
-        }
-        let what_to_do = "Call the supervisor: they sign in and do it.";
-        Err(Problem::new(StatusCode::FORBIDDEN, "supervisor", "only a supervisor does this", what_to_do))
+        self.duty.supervisor()
     }
 }
 
@@ -78,22 +74,6 @@ where
         }
         let duty = pages.operators.duty(&shown.operator)?.ok_or_else(signed_out)?;
         Ok(Self { operator: shown.operator, duty })
-    }
-}
-
-impl From<OperatorsError> for Problem {
-    fn from(error: OperatorsError) -> Self {
-        let status = match &error {
-            OperatorsError::Read { .. } | OperatorsError::Damaged { .. } | OperatorsError::Write(_) => {
-                return Self::internal(&error);
-            }
-            OperatorsError::Taken { .. } | OperatorsError::LastSupervisor { .. } => StatusCode::CONFLICT,
-            OperatorsError::Unknown { .. } => StatusCode::NOT_FOUND,
-            OperatorsError::Name | OperatorsError::TooMany | OperatorsError::Pin(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        };
-        let text = error.to_string();
-        let (what, todo) = text.split_once(": ").unwrap_or((&text, "Try again."));
-        Self::new(status, "operator", what, todo)
     }
 }
 

@@ -12,11 +12,9 @@ mod board;
 mod day;
 mod guard;
 mod label;
-pub mod operators;
 mod recent;
 mod scan;
 pub mod sessions;
-pub mod setup;
 mod tablet;
 mod tls;
 
@@ -26,16 +24,16 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use swabmesh_node::beside::{Beside, Ground};
 use swabmesh_node::http::Shell;
+use swabmesh_node::page::operators::Operators;
 use swabmesh_node::page::secret::Cookie;
+use swabmesh_node::page::setup::{Setup, SetupError};
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{FeedHeader, FeedId};
 use tokio::sync::{Mutex, Semaphore};
 
 use self::board::Board;
 use self::day::Figures;
-use self::operators::Operators;
 use self::sessions::Sessions;
-use self::setup::{Setup, SetupError};
 use self::tls::{Certificate, Encrypted, TlsError};
 
 /// Camera frames decoded at once; further ones wait, and their cameras send no more meanwhile.
@@ -107,7 +105,8 @@ pub fn pages(ground: &Ground) -> Result<Beside, PagesError> {
     let counted = Arc::default();
     let encrypted_too = encrypted.clone();
     let role = ground.shell.member().certificate.role;
-    let pages = Pages { shell, operators, sessions, setup, encrypted: encrypted_too, frames, board, counted, cookie };
+    let pages =
+        Pages { shell, operators, sessions, setup, encrypted: encrypted_too, frames, board, counted, cookie };
     let routes = router(pages, role);
     let mut tasks = Vec::new();
     if let Some(encrypted) = encrypted {

@@ -1,4 +1,5 @@
-//! What the pages of every role stand on: embedded files, one policy, cookies and sessions, a bound on guessing.
+//! What the pages of every role stand on: embedded files, one policy, the people who sign in, cookies and
+//! sessions, a bound on guessing.
 //!
 //! ```text
 //! browser ─→ guard (session, CSRF, headers) ─→ the handlers of a role
@@ -9,6 +10,8 @@
 pub mod document;
 pub mod files;
 pub mod guard;
+pub mod operators;
 pub mod secret;
 pub mod sessions;
+pub mod setup;
 pub mod tries;

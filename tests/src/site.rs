@@ -154,8 +154,8 @@ fn join(city: &str, data: &str, role: &str) -> anyhow::Result<()> {
     let (request, answer) = (format!("{data}/enrolment/request"), format!("{data}/answer"));
     must(&["authority", "enrol", &request, "--data", city, "--out", &answer], "")?;
     must(&[role, "join", &answer, "--data", data], "")?;
-    must(&["site", "operator", "add", "王芳", "--role", "supervisor", "--data", data, "--pin-stdin"], "271828\n")?;
-    must(&["site", "operator", "add", "李强", "--data", data, "--pin-stdin"], "314159\n").map(drop)
+    must(&[role, "operator", "add", "王芳", "--role", "supervisor", "--data", data, "--pin-stdin"], "271828\n")?;
+    must(&[role, "operator", "add", "李强", "--data", data, "--pin-stdin"], "314159\n").map(drop)
 }
 
 /// An authority and one site that joined it, and a laboratory if it was asked for.
@@ -193,6 +193,10 @@ impl Rig {
         let text = |path: &Path| path.to_str().context("not text").map(str::to_owned);
         let (city, site) = (text(&at("city"))?, text(&at("site"))?);
         must(&["authority", "init", "--data", &city, "--name", "市大数据中心", "--address", "127.0.0.1:1"], "")?;
+        must(
+            &["authority", "operator", "add", "赵敏", "--role", "supervisor", "--data", &city, "--pin-stdin"],
+            "161803\n",
+        )?;
         must(&["site", "init", "--data", &site, "--name", "人民路 3 号采样点", "--cell", "12"], "")?;
         join(&city, &site, "site")?;
         if lab {
@@ -210,6 +214,20 @@ impl Rig {
         let mut lab = lab.then(|| Node::at("lab", at("lab"), &["--authority-address", address.as_str()]));
         lab.as_mut().map(Node::start).transpose()?;
         Ok(Self { authority, site, lab, folder })
+    }
+
+    /// Makes and starts one more site, of this cell, connected with the authority and with nobody else.
+    ///
+    /// # Errors
+    /// A step failed.
+    pub fn another_site(&self, name: &str, cell: &str) -> anyhow::Result<Node> {
+        let data = self.folder.path().join("other");
+        let at = data.to_str().context("not text")?;
+        must(&["site", "init", "--data", at, "--name", name, "--cell", cell], "")?;
+        join(self.authority.data(), at, "site")?;
+        let mut site = Node::at("site", data, &["--authority-address", &self.authority.address()?]);
+        site.start()?;
+        Ok(site)
     }
 
     /// A directory that goes with the rig.

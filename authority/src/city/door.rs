@@ -1,4 +1,4 @@
-//! Who may use the city's pages and routes: a program with the node's token, or a person who logged in with it.
+//! Who may use the city's pages and routes: a program with the node's token, or an operator who logged in.
 //!
 //! A session is a random cookie that scripts cannot read and other sites cannot send. What changes anything besides
 //! carries the session's own token in the form, so that a foreign page cannot write it.
@@ -25,7 +25,7 @@ const SESSIONS_MAX: usize = 256;
 /// The cookie.
 const COOKIE: Cookie = Cookie::new(Cow::Borrowed("swabmesh_authority"), "/");
 
-/// Somebody at the page, as they named themselves: their decisions and looks carry it. Every form carries the token.
+/// Somebody at the page, by the name they log in with: their decisions and looks carry it. Every form carries the token.
 pub(super) type Session = sessions::Session<Operator>;
 
 /// The sessions of this process.
@@ -65,7 +65,7 @@ impl Sessions {
 /// Lets whoever shows the node's token through; a session may read.
 pub(super) async fn api(State(office): State<Office>, request: Request, next: Next) -> Response {
     let reads = request.method().is_safe();
-    let person = reads && office.sessions.of(request.headers()).is_some();
+    let person = reads && matches!(office.entered(request.headers()), Ok(Some(_)));
     if !person && let Err(problem) = office.token.check(request.headers()) {
         let mut response = problem.into_response();
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

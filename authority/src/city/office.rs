@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::http::HeaderMap;
 use swabmesh_node::home::Home;
 use swabmesh_node::http::Shell;
 use swabmesh_node::http::auth::Token;
 use swabmesh_node::http::problem::Problem;
+use swabmesh_node::page::operators::{Duty, Operators};
+use swabmesh_node::page::setup::Setup;
 use swabmesh_node::runtime::Tables;
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::NodeKey;
 
-use super::door::Sessions;
+use super::door::{Session, Sessions};
 use super::fold::Roles;
 use crate::audit::{Audit, Look};
 
@@ -23,6 +26,10 @@ pub(super) struct Office {
     pub(super) home: Home,
     pub(super) token: Token,
     pub(super) audit: Arc<Audit>,
+    /// Who may use the page.
+    pub(super) operators: Arc<Operators>,
+    /// Whether the first of them is still to be made.
+    pub(super) setup: Arc<Setup>,
     pub(super) sessions: Arc<Sessions>,
     /// The board as it was last put together.
     pub(super) board: super::page::Cached,
@@ -34,6 +41,12 @@ impl Office {
     /// The tables.
     pub(super) fn view(&self) -> Tables {
         self.shell.node().view().clone()
+    }
+
+    /// The session of a request, and what its owner may do now; `None` once they were removed.
+    pub(super) fn entered(&self, headers: &HeaderMap) -> Result<Option<(Session, Duty)>, Problem> {
+        let Some(session) = self.sessions.of(headers) else { return Ok(None) };
+        Ok(self.operators.duty(&session.who)?.map(|duty| (session, duty)))
     }
 
     /// The nodes the authority knows, by key.

@@ -52,6 +52,7 @@ pub(super) fn router(office: &Office) -> Router {
     let routes = Router::new()
         .merge(inside)
         .route("/city/login", get(login::show).post(login::login))
+        .route("/city/setup", post(login::set_up))
         .with_state(office.clone())
         .merge(Files::below(BELOW, OWN).routes());
     POLICY.guard(routes)
@@ -62,14 +63,14 @@ async fn enter(State(office): State<Office>, mut request: Request, next: Next) -
     if let Err(problem) = office.only_authority() {
         return problem.into_response();
     }
-    let Some(session) = office.sessions.of(request.headers()) else {
-        return if request.method().is_safe() {
-            Redirect::to("/city/login").into_response()
-        } else {
-            Trouble::from(over()).into_response()
-        };
+    let (session, duty) = match office.entered(request.headers()) {
+        Ok(Some(entered)) => entered,
+        Ok(None) if request.method().is_safe() => return Redirect::to("/city/login").into_response(),
+        Ok(None) => return Trouble::from(over()).into_response(),
+        Err(problem) => return Trouble::from(problem).into_response(),
     };
     request.extensions_mut().insert(session);
+    request.extensions_mut().insert(duty);
     next.run(request).await
 }
 

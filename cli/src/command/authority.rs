@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use super::site;
+use super::{operator, site};
 use crate::Outcome;
 
 mod audit;
@@ -32,6 +32,7 @@ pub(crate) struct Arguments {
 enum Action {
     Init(init::Arguments),
     Run(city::RunArguments),
+    Operator(operator::Arguments),
     Enrol(enrol::Arguments),
     Nodes(nodes::ListArguments),
     Withdraw(nodes::WithdrawArguments),
@@ -63,6 +64,7 @@ impl Arguments {
         match self.action {
             Action::Init(arguments) => arguments.run(out),
             Action::Run(arguments) => arguments.run(out),
+            Action::Operator(arguments) => arguments.run(out),
             Action::Enrol(arguments) => arguments.run(out),
             Action::Nodes(arguments) => arguments.run(out),
             Action::Withdraw(arguments) => arguments.run(out),

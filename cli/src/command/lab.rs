@@ -8,7 +8,7 @@ use swabmesh_node::api::{CorrectResult, Receive, ReportResult};
 use swabmesh_protocol::fact::{self, Operator, Remark, Role};
 use swabmesh_protocol::id::Barcode;
 
-use super::{init, join, run, site};
+use super::{init, join, operator, run, site};
 use crate::Outcome;
 use crate::client::{Connection, segment};
 use crate::print::done;
@@ -25,6 +25,7 @@ enum Action {
     Init(init::Arguments),
     Join(join::Arguments),
     Run(run::Arguments),
+    Operator(operator::Arguments),
     Receive(ReceiveArguments),
     Report(ReportArguments),
     Correct(CorrectArguments),
@@ -123,6 +124,7 @@ impl Arguments {
             Action::Init(arguments) => arguments.run(Role::Lab, out),
             Action::Join(arguments) => arguments.run(out),
             Action::Run(arguments) => arguments.run(Role::Lab, out),
+            Action::Operator(arguments) => arguments.run(out),
             Action::Receive(arguments) => arguments.run(out),
             Action::Report(arguments) => arguments.run(out),
             Action::Correct(arguments) => arguments.run(out),

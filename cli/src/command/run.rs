@@ -126,7 +126,7 @@ fn say(reach: &Reach, home: &Home, json: bool, out: &mut dyn Write) {
     let line = if json {
         json!(reach).to_string()
     } else {
-        let first = swabmesh_desk::setup::code(home).map(|code| {
+        let first = swabmesh_node::page::setup::code(home).map(|code| {
             let (head, tail) = code.split_at(code.len() / 2);
             format!("\nNobody can sign in yet: open the page and make the first supervisor with the code {head} {tail}")
         });

@@ -5,11 +5,10 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 use swabmesh_protocol::fact::Role;
 
-use super::{init, join, run};
+use super::{init, join, operator, run};
 use crate::Outcome;
 
 mod correction;
-mod operator;
 mod register;
 pub(super) mod transport;
 pub(super) mod tube;

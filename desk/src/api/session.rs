@@ -2,20 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use swabmesh_node::clock;
 use swabmesh_node::http::body::{Body, Named};
 use swabmesh_node::http::problem::Problem;
+use swabmesh_node::page::operators::{Duty, OperatorsError, Person, Pin};
 use swabmesh_node::page::secret::Csrf;
 use swabmesh_protocol::fact::{Operator, Role};
 
 use crate::Pages;
 use crate::guard::{AnySession, SignedIn};
-use crate::operators::{Duty, Person, Pin, SignInError};
 use crate::sessions::{SESSION_S_MAX, Shown};
-use crate::setup::SetupError;
 
 /// What the page must know before it shows anything.
 #[derive(Debug, Serialize)]
@@ -71,18 +70,7 @@ async fn check(pages: &Pages, operator: Operator, pin: String) -> Result<Person,
     let operators = pages.operators.clone();
     let checked = tokio::task::spawn_blocking(move || operators.sign_in(&operator, &pin, clock::wall())).await;
     let checked = checked.map_err(|panicked| Problem::internal(&panicked))?;
-    checked.map_err(|error| match error {
-        SignInError::Operators(error) => error.into(),
-        error @ SignInError::Wrong { .. } => {
-            Problem::new(StatusCode::FORBIDDEN, "pin", error.to_string(), "Enter it again.")
-        }
-        error @ SignInError::Locked { .. } => Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "pin-locked",
-            error.to_string(),
-            "Wait, or call the supervisor.",
-        ),
-    })
+    Ok(checked?)
 }
 
 fn begin(pages: &Pages, operator: Operator) -> Result<Response, Problem> {
@@ -152,17 +140,8 @@ pub(super) async fn set_up(
     AnySession(_): AnySession,
     Body(FirstSupervisor { code, operator, pin }): Body<FirstSupervisor>,
 ) -> Result<Response, Problem> {
-    let pin = Pin::new(&pin).map_err(crate::operators::OperatorsError::from)?;
-    let made = pages.setup.finish(&pages.operators, &code, &operator, &pin);
-    made.map_err(|error| match error {
-        SetupError::Operators(error) => error.into(),
-        SetupError::Code => {
-            let what_to_do = "Read it where the node was started; after ten wrong ones start the node again.";
-            Problem::new(StatusCode::FORBIDDEN, "setup-code", "this is not the setup code", what_to_do)
-        }
-        SetupError::Done => Problem::new(StatusCode::CONFLICT, "setup-done", "there are operators already", "Sign in."),
-        error @ (SetupError::Write(_) | SetupError::Random(_)) => Problem::internal(&error),
-    })?;
+    let pin = Pin::new(&pin).map_err(OperatorsError::from)?;
+    pages.setup.finish(&pages.operators, &code, &operator, &pin)?;
     begin(&pages, operator)
 }
 
@@ -185,7 +164,7 @@ pub(super) async fn add_operator(
     Body(NewOperator { name, duty, pin }): Body<NewOperator>,
 ) -> Result<Json<Vec<Person>>, Problem> {
     who.supervisor()?;
-    let pin = Pin::new(&pin).map_err(crate::operators::OperatorsError::from)?;
+    let pin = Pin::new(&pin).map_err(OperatorsError::from)?;
     pages.operators.add(&name, duty, &pin)?;
     tracing::info!(by = %who.operator, operator = %name, "an operator was added");
     Ok(Json(pages.operators.list()?))
@@ -212,7 +191,7 @@ pub(super) async fn reset_pin(
     if name != who.operator {
         who.supervisor()?;
     }
-    let pin = Pin::new(&pin).map_err(crate::operators::OperatorsError::from)?;
+    let pin = Pin::new(&pin).map_err(OperatorsError::from)?;
     pages.operators.reset(&name, &pin)?;
     Ok(Json(pages.operators.list()?))
 }

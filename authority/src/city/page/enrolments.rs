@@ -13,6 +13,7 @@ use swabmesh_node::durable::{self, Access};
 use swabmesh_node::enrolment::admit::{Admitted, admit};
 use swabmesh_node::enrolment::pending;
 use swabmesh_node::http::problem::Problem;
+use swabmesh_node::page::operators::Duty;
 use swabmesh_node::picture::render::{Medium, Symbol};
 use swabmesh_protocol::command::Command;
 use swabmesh_protocol::enrolment::JoinRequest;
@@ -137,7 +138,12 @@ pub(super) struct Decision {
     decision: String,
 }
 
-pub(super) async fn decide(State(office): State<Office>, Sent { session, typed }: Sent<Decision>) -> Answer {
+pub(super) async fn decide(
+    State(office): State<Office>,
+    Extension(duty): Extension<Duty>,
+    Sent { session, typed }: Sent<Decision>,
+) -> Answer {
+    duty.supervisor()?;
     let Decision { node, days, decision } = typed;
     if decision != "approve" {
         tracing::info!(%node, operator = session.who.as_str(), "a request to join was refused");

@@ -4,8 +4,9 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use serde::{Deserialize, Serialize};
-use swabmesh_node::keys::{KeyError, draw};
 use swabmesh_protocol::sensitive::Sensitive;
+
+use crate::keys::{KeyError, draw};
 
 /// Digits of a PIN. Fewer are guessed within the attempts that the lock allows in a night.
 const DIGITS: std::ops::RangeInclusive<usize> = 6..=12;

@@ -12,12 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use swabmesh_node::durable::{self, Access, WriteError};
 use swabmesh_protocol::fact::Operator;
 use swabmesh_protocol::time::Wall;
 
 pub use self::pin::{Pin, PinError};
+use crate::durable::{self, Access, WriteError};
+use crate::http::problem::Problem;
 use attempts::Attempts;
 use pin::PinHash;
 
@@ -35,6 +37,20 @@ pub enum Duty {
     Operator,
     /// Also decides what needs a second pair of eyes 班长.
     Supervisor,
+}
+
+impl Duty {
+    /// Lets only supervisors do this.
+    ///
+    /// # Errors
+    /// A [`Problem`] with status 403.
+    pub fn supervisor(self) -> Result<(), Problem> {
+        if self == Self::Supervisor {
+            return Ok(());
+        }
+        let what_to_do = "Call the supervisor: they sign in and do it.";
+        Err(Problem::new(StatusCode::FORBIDDEN, "supervisor", "only a supervisor does this", what_to_do))
+    }
 }
 
 /// Somebody who may use the pages, as everybody may see them.
@@ -74,7 +90,7 @@ pub enum OperatorsError {
         name: Operator,
     },
     /// There is none of that name.
-    #[error("there is no operator {name}: see `swabmesh site operator list`")]
+    #[error("there is no operator {name}: `operator list` shows who there is")]
     Unknown {
         /// The name.
         name: Operator,
@@ -114,6 +130,35 @@ pub enum SignInError {
     /// The list cannot be read.
     #[error(transparent)]
     Operators(#[from] OperatorsError),
+}
+
+impl From<OperatorsError> for Problem {
+    fn from(error: OperatorsError) -> Self {
+        let status = match &error {
+            OperatorsError::Read { .. } | OperatorsError::Damaged { .. } | OperatorsError::Write(_) => {
+                return Self::internal(&error);
+            }
+            OperatorsError::Taken { .. } | OperatorsError::LastSupervisor { .. } => StatusCode::CONFLICT,
+            OperatorsError::Unknown { .. } => StatusCode::NOT_FOUND,
+            OperatorsError::Name | OperatorsError::TooMany | OperatorsError::Pin(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let text = error.to_string();
+        let (what, todo) = text.split_once(": ").unwrap_or((&text, "Try again."));
+        Self::new(status, "operator", what, todo)
+    }
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        let text = error.to_string();
+        match error {
+            SignInError::Operators(error) => error.into(),
+            SignInError::Wrong { .. } => Self::new(StatusCode::FORBIDDEN, "pin", text, "Enter it again."),
+            SignInError::Locked { .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "pin-locked", text, "Wait, or call the supervisor.")
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

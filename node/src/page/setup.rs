@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use axum::http::StatusCode;
 use subtle::ConstantTimeEq;
-use swabmesh_node::durable::{self, Access, WriteError};
-use swabmesh_node::home::Home;
-use swabmesh_node::keys::{KeyError, draw};
 use swabmesh_protocol::fact::Operator;
 
-use crate::operators::{Duty, Operators, OperatorsError, Pin};
+use super::operators::{Duty, Operators, OperatorsError, Pin};
+use crate::durable::{self, Access, WriteError};
+use crate::home::Home;
+use crate::http::problem::Problem;
+use crate::keys::{KeyError, draw};
 
 /// Letters and digits that nobody takes for one another.
 const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
@@ -38,6 +40,22 @@ pub enum SetupError {
     /// The system gives no randomness.
     #[error(transparent)]
     Random(#[from] KeyError),
+}
+
+impl From<SetupError> for Problem {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::Operators(error) => error.into(),
+            SetupError::Code => {
+                let what_to_do = "Read it where the node was started; after ten wrong ones start the node again.";
+                Self::new(StatusCode::FORBIDDEN, "setup-code", "this is not the setup code", what_to_do)
+            }
+            SetupError::Done => {
+                Self::new(StatusCode::CONFLICT, "setup-done", "there are operators already", "Sign in.")
+            }
+            SetupError::Write(_) | SetupError::Random(_) => Self::internal(&error),
+        }
+    }
 }
 
 /// Whether a first supervisor is still to be made.

@@ -1,11 +1,11 @@
-//! `swabmesh site operator`: who may use the pages.
+//! `swabmesh authority|site|lab operator`: who may use the node's pages.
 
 use std::io::Write;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use swabmesh_desk::operators::{Duty, Operators, Pin};
+use swabmesh_node::page::operators::{Duty, Operators, Pin};
 use swabmesh_protocol::fact::Operator;
 
 use crate::Outcome;
@@ -24,10 +24,12 @@ enum Action {
     #[command(after_help = "Examples:
   swabmesh site operator add wang --role supervisor
   swabmesh site operator add li --pin-stdin < pin.txt
+  swabmesh lab operator add chen --data lab
+  swabmesh authority operator add zhao --role supervisor --data city
 Works while the node runs. A PIN has 6 to 12 digits and is never given on the command line; without --pin-stdin
 one is drawn and printed once.")]
     Add {
-        /// What every registration they make names; at most 16 bytes
+        /// What everything they do names; at most 16 bytes
         name: Operator,
         /// What they may do
         #[arg(long, value_enum, default_value = "operator")]
@@ -44,7 +46,7 @@ one is drawn and printed once.")]
         #[command(flatten)]
         place: Place,
     },
-    /// Let somebody in no longer; what they registered stays
+    /// Let somebody in no longer; what they did stays
     #[command(after_help = "Example:
   swabmesh site operator remove li")]
     Remove {
@@ -68,9 +70,9 @@ one is drawn and printed once.")]
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Role {
-    /// Registers people, fills and seals tubes
+    /// Does the daily work: registers people, reports tubes, decides cases
     Operator,
-    /// Also decides what needs a second pair of eyes
+    /// Also what needs a second pair of eyes: reopens tubes, admits nodes, makes operators
     Supervisor,
 }
 

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use swabmesh_node::durable::{self, Access};
-use swabmesh_node::page::tries::{Patience, Tries};
 use swabmesh_protocol::fact::Operator;
 use swabmesh_protocol::time::Wall;
+
+use crate::durable::{self, Access};
+use crate::page::tries::{Patience, Tries};
 
 /// Wrong PINs in a row before a name is locked.
 const FREE_ATTEMPTS: u32 = 5;
