@@ -8,12 +8,16 @@ mod access;
 mod desk;
 #[path = "desk_page/film.rs"]
 mod film;
+#[path = "desk_page/inbox.rs"]
+mod inbox;
 #[path = "desk_page/measure.rs"]
 mod measure;
 #[path = "desk_page/pictures.rs"]
 mod pictures;
 #[path = "desk_page/shift.rs"]
 mod shift;
+#[path = "desk_page/tube.rs"]
+mod tube;
 
 use desk::Desk;
 use serde_json::Value;
@@ -95,7 +99,7 @@ fn the_camera_reads_codes_that_are_turned_and_blurred_and_each_person_is_registe
         must(&arguments, &rig.code("static", &resident(*number)).unwrap()).unwrap();
         image::open(&png).unwrap().into_luma8()
     };
-    let symbols: Vec<_> = people.iter().map(symbol).collect();
+    let symbols: Vec<_> = people.iter().map(symbol).zip([0.0, 25.0, 50.0, 75.0]).collect();
     let film = rig.folder().join("codes.y4m");
     film::write(&film, &symbols).unwrap();
     let options = Options { camera: Some(film), any_certificate: false };

@@ -3,7 +3,7 @@
 import { get } from "./page/ask.js";
 import { $, drawn, el, put } from "./page/dom.js";
 import { inBoth } from "./page/text.js";
-import { clockTime } from "./time.js";
+import { clockTime } from "./page/time.js";
 
 const EVERY_MS = 5000;
 const STALE_AFTER_MS = 30_000;

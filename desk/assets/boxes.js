@@ -8,7 +8,7 @@ import { t } from "./page/text.js";
 import { printOut } from "./print.js";
 import { play } from "./sound.js";
 import { desk } from "./state.js";
-import { dayAndTime } from "./time.js";
+import { dayAndTime, msOf } from "./time.js";
 
 // { box }: absent while the panel is closed; the box is null until its label was scanned.
 let packing = null;
@@ -87,7 +87,7 @@ function render() {
     !handed.length && el("p.hint", {}, t("boxes.scan-tubes")),
     !handed.length && typed(t("boxes.tube")),
     tubes.length > 0 && el("ul.packed", {}, tubes.map((one) => el("li", {}, one.tube))),
-    handed.map((one) => el("p.lead", {}, t("boxes.gone", { to: one.to, n: one.count, when: dayAndTime(one.by.stamp / 65536) }))),
+    handed.map((one) => el("p.lead", {}, t("boxes.gone", { to: one.to, n: one.count, when: dayAndTime(msOf(one.by.stamp)) }))),
     ...miscounts(box.shown?.miscounts ?? []),
     // A box that is gone is handed over again only on purpose.
     tubes.length > 0 && el("details", { open: !handed.length }, el("summary", {}, t("boxes.hand-over")), counting({ id: "counted", system: tubes.length, action: t("boxes.hand-over"), counted: (n) => handOver(courier.value.trim(), n), more: [el("label", { for: "courier" }, t("boxes.courier")), courier] })),

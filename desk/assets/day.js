@@ -1,13 +1,14 @@
 // The end of the day: what was done, what is still only here, and a sheet of paper that says so.
 
-import { button, openPanel, panelBody, refusedNotice } from "./elements.js";
 import { parts } from "./bundle.js";
+import { button, openPanel, panelBody, refusedNotice } from "./elements.js";
 import { get } from "./page/ask.js";
 import { el, put } from "./page/dom.js";
 import { t } from "./page/text.js";
+import { clockTime } from "./page/time.js";
 import { printOut } from "./print.js";
 import { desk } from "./state.js";
-import { clockTime } from "./time.js";
+import { date } from "./time.js";
 
 const WITHIN_MS = 60_000;
 
@@ -63,10 +64,9 @@ function report(day) {
 }
 
 function print(day) {
-  const date = new Date(day.now);
   printOut(
     el("h1", {}, `${t("day.title")} · ${desk.site}`),
-    el("p", {}, `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()} ${clockTime(day.now)} · ${desk.operator}`),
+    el("p", {}, `${date(day.now)} ${clockTime(day.now)} · ${desk.operator}`),
     ...report(day),
     el("p.signatures", {}, el("span", {}, t("duty.supervisor")), el("span", {}, t("boxes.courier"))),
   );

@@ -4,8 +4,8 @@ import { button, closePanel, notice, openPanel, reasons, refusedNotice } from ".
 import { get, post } from "./page/ask.js";
 import { $, el, put } from "./page/dom.js";
 import { onLanguage, t } from "./page/text.js";
+import { clockTime } from "./page/time.js";
 import { desk } from "./state.js";
-import { clockTime } from "./time.js";
 import { refresh as refreshTube } from "./tube.js";
 
 const LINES = 12;

@@ -4,6 +4,7 @@ import { button, openPanel } from "./elements.js";
 import { get } from "./page/ask.js";
 import { $, el, put } from "./page/dom.js";
 import { current, onLanguage, t } from "./page/text.js";
+import { clockTime } from "./page/time.js";
 import { span } from "./time.js";
 
 const EVERY_MS = 3000;
@@ -40,7 +41,7 @@ function facts() {
   return [
     ["safety.contact", peers.length ? peers.map((peer) => peer.name || peer.node.slice(0, 8)).join(t("comma")) : t("safety.nobody"), peers.length === 0],
     ["safety.list", lists.length ? span(oldest) : t("safety.no-list"), lists.length === 0 || lists.some((list) => list.stale)],
-    ["safety.clock", known.clock_doubtful ? t("safety.clock-doubtful") : new Date(now).toTimeString().slice(0, 5), known.clock_doubtful],
+    ["safety.clock", known.clock_doubtful ? t("safety.clock-doubtful") : clockTime(now).slice(0, 5), known.clock_doubtful],
     ["safety.disk", disk.trouble ? t("safety.disk-trouble") : free ? t("gib", { n: (free / 2 ** 30).toFixed(1) }) : "–", Boolean(disk.trouble) || (free && free < disk.floor_bytes * 4)],
     ["safety.node", silence > 10 ? t("safety.silent", { n: Math.round(silence) }) : t("safety.answers"), silence > 10],
   ];

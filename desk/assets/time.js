@@ -1,19 +1,18 @@
-// Times as this tablet's clock shows them, and how long something takes or took.
+// How the desk says when something was, and how long it takes or took.
 
 import { t } from "./page/text.js";
+import { parts } from "./page/time.js";
 
-const pad = (number) => String(number).padStart(2, "0");
+const STAMPS_PER_MS = 65_536;
 
-export function clockTime(ms) {
-  const at = new Date(ms);
-  return `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
-}
+// When an entry was written, as its writer's stamp says.
+export const msOf = (stamp) => stamp / STAMPS_PER_MS;
+
+export const date = (ms) => (({ year, month, day }) => `${year}-${month}-${day}`)(parts(ms));
 
 export function dayAndTime(ms) {
-  const at = new Date(ms);
-  const today = new Date().toDateString() === at.toDateString();
-  const day = today ? t("today") : `${at.getMonth() + 1}-${pad(at.getDate())}`;
-  return `${day} ${pad(at.getHours())}:${pad(at.getMinutes())}`;
+  const { month, day, hour, minute } = parts(ms);
+  return `${date(ms) === date(Date.now()) ? t("today") : `${month}-${day.padStart(2, "0")}`} ${hour}:${minute}`;
 }
 
 export function span(seconds) {

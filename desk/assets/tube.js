@@ -5,6 +5,7 @@ import { Refused, get, post } from "./page/ask.js";
 import { $, el, put } from "./page/dom.js";
 import { onLanguage, t } from "./page/text.js";
 import { change, desk, keptTube, onChange, pools } from "./state.js";
+import { dayAndTime, msOf } from "./time.js";
 
 const SHOWN_TUBES = 100;
 
@@ -149,6 +150,16 @@ function tubeLine(line) {
   );
 }
 
+async function reopen(barcode, reason) {
+  try {
+    await post(`/desk/tubes/${encodeURIComponent(barcode)}/reopen`, { reason });
+    notice(t("tube.reopened", { tube: barcode }), "good");
+    oneTube(barcode);
+  } catch (error) {
+    refusedNotice(error);
+  }
+}
+
 // A tube with its people: where registrations of a wrong tube are moved in bulk.
 export async function oneTube(barcode) {
   let shown;
@@ -177,14 +188,21 @@ export async function oneTube(barcode) {
       refusedNotice(error);
     }
   };
+  const sealed = shown.seals.length > 0;
   openPanel(`${t("tube.title")} ${shown.barcode}`, [
-    el("p.lead", {}, `${shown.count} / ${shown.pool ?? "?"} · ${shown.seals.length ? t("tube.state.sealed") : t("tube.state.open")}`),
+    el("p.lead", {}, `${shown.count} / ${shown.pool ?? "?"} · ${sealed ? t("tube.state.sealed") : t("tube.state.open")}`),
+    shown.reopened.map(({ reason, by }) => el("p.hint", {}, t("tube.reopened-by", { who: by.operator, at: dayAndTime(msOf(by.stamp)), reason }))),
     el("ul.people", {}, members.map(line)),
     members.length > 0 && el("h3", {}, t("move.title")),
     members.length > 0 && el("p.hint", {}, t("move.hint")),
     members.length > 0 && el("label", { for: "move-to" }, t("move.to")),
     members.length > 0 && to,
     members.length > 0 && reasons(["why.wrong-tube", "why.tube-damaged"], moved),
+    sealed && [
+      el("h3", {}, t("tube.reopen")),
+      el("p.hint", {}, t("tube.reopen.hint")),
+      reasons(["why.sealed-early", "why.miscounted"], (reason) => reopen(barcode, reason)),
+    ],
   ]);
 }
 

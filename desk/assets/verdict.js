@@ -3,9 +3,10 @@
 import { button, reasons, symbol } from "./elements.js";
 import { $, el, put } from "./page/dom.js";
 import { current, has, onLanguage, t } from "./page/text.js";
+import { clockTime } from "./page/time.js";
 import { play } from "./sound.js";
 import { desk } from "./state.js";
-import { clockTime, dayAndTime } from "./time.js";
+import { dayAndTime } from "./time.js";
 
 const GREEN_STAYS_MS = 2500;
 const WHY_AGAIN = ["why.second-swab", "why.spoiled", "why.wrong-tube", "why.other-person"];

@@ -11,6 +11,7 @@ mod batch;
 mod board;
 mod day;
 mod guard;
+mod inbox;
 mod label;
 mod recent;
 mod scan;
@@ -33,6 +34,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use self::board::Board;
 use self::day::Figures;
+use self::inbox::Seen;
 use self::sessions::Sessions;
 use self::tls::{Certificate, Encrypted, TlsError};
 
@@ -63,6 +65,7 @@ struct Pages {
     encrypted: Option<Arc<Encrypted>>,
     frames: Arc<Semaphore>,
     board: Arc<Board>,
+    seen: Arc<Seen>,
     /// The figures of the board, and when they were counted.
     counted: Arc<Mutex<Option<(Instant, Figures)>>>,
     cookie: Cookie,
@@ -102,11 +105,12 @@ pub fn pages(ground: &Ground) -> Result<Beside, PagesError> {
     let shell = ground.shell.clone();
     let cookie = guard::cookie(&shell.node().snapshot().core.node);
     let board = Arc::new(Board::at(&directory));
+    let seen = Arc::new(Seen::at(&directory));
     let counted = Arc::default();
     let encrypted_too = encrypted.clone();
     let role = ground.shell.member().certificate.role;
     let pages =
-        Pages { shell, operators, sessions, setup, encrypted: encrypted_too, frames, board, counted, cookie };
+        Pages { shell, operators, sessions, setup, encrypted: encrypted_too, frames, board, seen, counted, cookie };
     let routes = router(pages, role);
     let mut tasks = Vec::new();
     if let Some(encrypted) = encrypted {

@@ -13,14 +13,14 @@ const HEIGHT: u32 = 480;
 /// Frames of one code in a row: a second.
 const FRAMES_EACH: u32 = 30;
 
-/// Writes each code as a second of film, the symbol turned by another angle in every frame and blurred.
-pub(crate) fn write(path: &Path, codes: &[GrayImage]) -> std::io::Result<()> {
+/// Writes each code as a second of film, blurred, and turned by one degree more in every frame, from these degrees on.
+pub(crate) fn write(path: &Path, codes: &[(GrayImage, f32)]) -> std::io::Result<()> {
     let mut film = std::io::BufWriter::new(std::fs::File::create(path)?);
     writeln!(film, "YUV4MPEG2 W{WIDTH} H{HEIGHT} F30:1 Ip A1:1 C420jpeg")?;
     let grey = vec![128_u8; (WIDTH * HEIGHT / 2) as usize];
-    for (at, code) in codes.iter().enumerate() {
+    for (code, from) in codes {
         for frame in 0..FRAMES_EACH {
-            let degrees = at as f32 * 25.0 + frame as f32;
+            let degrees = from + frame as f32;
             let picture = imageops::blur(&turned(code, degrees.to_radians()), 1.1);
             film.write_all(b"FRAME\n")?;
             film.write_all(picture.as_raw())?;

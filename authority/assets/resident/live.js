@@ -7,7 +7,8 @@ import { el, put } from "./page/dom.js";
 import { t } from "./page/text.js";
 import { present } from "./presentation.js";
 import { qr } from "./card.js";
-import { clock, until } from "./time.js";
+import { clockTime } from "./page/time.js";
+import { until } from "./time.js";
 
 // A presentation lives 30 s: whoever scans gets one with at least 20 s left.
 const REDRAW_MS = 10_000;
@@ -73,7 +74,7 @@ export async function show(view, tell) {
   const tick = async () => {
     if (document.hidden || signing) return;
     const now = now_ms();
-    time.textContent = clock(now);
+    time.textContent = clockTime(now);
     left.value = Math.max(0, signed + REDRAW_MS - now);
     // A clock that was set back counts as well.
     if (Math.abs(now - signed) < REDRAW_MS) return;

@@ -1,12 +1,12 @@
 // The tube in the hand: what is known of it, and four keys that say what was read.
 
 import { button, closePanel, notice, openPanel, reasons, refusedNotice } from "../elements.js";
+import { letters } from "./key.js";
 import { Refused, get, post } from "../page/ask.js";
 import { $, el, put } from "../page/dom.js";
 import { onLanguage, t } from "../page/text.js";
+import { clockTime } from "../page/time.js";
 import { play } from "../sound.js";
-import { clockTime } from "../time.js";
-import { letters } from "./key.js";
 
 const OUTCOMES = ["negative", "positive", "inconclusive", "invalid"];
 const STAGES = ["final", "preliminary"];

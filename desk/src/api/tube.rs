@@ -1,4 +1,4 @@
-//! Tubes: taken by a scan, filled, sealed, mixed up.
+//! Tubes: taken by a scan, filled, sealed, reopened, mixed up.
 
 use axum::Json;
 use axum::extract::State;
@@ -145,6 +145,23 @@ pub(super) async fn seal(
     Body(Seal { not_full }): Body<Seal>,
 ) -> Result<Json<Done>, Problem> {
     pages.shell.done(Command::Seal { tube, operator: who.operator, not_full }).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reopen {
+    reason: Remark,
+}
+
+/// Fills a sealed tube again: only a supervisor may, and says why.
+pub(super) async fn reopen(
+    State(pages): State<Pages>,
+    who: SignedIn,
+    Named(tube): Named<Barcode>,
+    Body(Reopen { reason }): Body<Reopen>,
+) -> Result<Json<Done>, Problem> {
+    who.supervisor()?;
+    pages.shell.done(Command::Reopen { tube, reason, operator: who.operator }).await
 }
 
 #[derive(Debug, Deserialize)]

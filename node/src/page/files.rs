@@ -24,7 +24,7 @@ macro_rules! embedded {
 const LOOKS: Embedded = embedded!["../../assets/page/": "base.css", "icon.svg"];
 
 /// What a page has there that scripts write; the words are its own, `text/zh.js` and `text/en.js`.
-const SCRIPTS: Embedded = embedded!["../../assets/page/": "ask.js", "dom.js", "text.js"];
+const SCRIPTS: Embedded = embedded!["../../assets/page/": "ask.js", "dom.js", "text.js", "time.js"];
 
 /// What the policy of every page refuses to run or to load.
 const REFUSED: [&str; 6] = [" style=", " onclick", "<style", "javascript:", "http://", "https://"];
