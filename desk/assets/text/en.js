@@ -495,6 +495,8 @@ export default {
   "problem.not-reported.next": "Report it first.",
   "problem.tube-not-sealed": "the tube is not sealed",
   "problem.tube-not-sealed.next": "Seal it, then scan it again.",
+  "problem.tube-packed": "it is in a box already",
+  "problem.tube-packed.next": "Open another tube.",
   "problem.wrong-role": "this node may not do that",
   "problem.wrong-role.next": "Do it at a node of the right kind.",
   "problem.batch-empty": "the file is empty",
