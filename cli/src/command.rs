@@ -10,6 +10,7 @@ mod authority;
 mod bench;
 mod bundle;
 mod code;
+mod decided;
 mod demo;
 mod document;
 mod init;

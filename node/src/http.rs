@@ -14,7 +14,7 @@ mod overview;
 pub mod problem;
 mod registrations;
 pub mod results;
-mod tubes;
+pub mod tubes;
 
 use std::sync::Arc;
 

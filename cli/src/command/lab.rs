@@ -5,9 +5,10 @@ use std::io::Write;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 use swabmesh_node::api::{CorrectResult, Receive, ReportResult};
-use swabmesh_protocol::fact::{self, Operator, Remark, Role};
+use swabmesh_protocol::fact::{self, Operator, Role};
 use swabmesh_protocol::id::Barcode;
 
+use super::decided::Decided;
 use super::{init, join, operator, run, site};
 use crate::Outcome;
 use crate::client::{Connection, segment};
@@ -108,14 +109,8 @@ struct CorrectArguments {
     tube: Barcode,
     /// What holds
     outcome: Outcomes,
-    /// Why
-    #[arg(long)]
-    reason: Remark,
-    /// Who
-    #[arg(long, env = "SWABMESH_OPERATOR")]
-    operator: Operator,
     #[command(flatten)]
-    connection: Connection,
+    decided: Decided,
 }
 
 impl Arguments {
@@ -162,8 +157,8 @@ impl ReportArguments {
 
 impl CorrectArguments {
     fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-        let client = self.connection.open()?;
-        let Self { tube, outcome, reason, operator, .. } = self;
+        let client = self.decided.connection.open()?;
+        let Self { tube, outcome, decided: Decided { reason, operator, .. } } = self;
         let body = CorrectResult { tube, outcome: outcome.into(), reason, operator };
         let answer: Value = client.post("/results/correct", &body)?;
         client.print(&answer, out, |answer| Ok(done(&format!("tube {} corrected", body.tube), answer)))?;

@@ -8,6 +8,7 @@ use swabmesh_node::api::{Done, RecallList, TubeLine};
 use swabmesh_node::http::body::{Body, Named};
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
+use swabmesh_node::http::tubes::unknown;
 use swabmesh_node::reading;
 use swabmesh_protocol::command::Command;
 use swabmesh_protocol::fact::{Outcome, Remark, Stage, Subject};
@@ -225,11 +226,7 @@ pub(super) async fn pool(
     tracing::info!(operator = %who.operator, %tube, "the people of a pool were looked at");
     let (view, of) = (pages.shell.node().view().clone(), tube.clone());
     let listed = read(move || reading::recall(&view, &of)).await?;
-    let missing = || {
-        let what_to_do = "Check the barcode; if it was used elsewhere, connect this node.";
-        Problem::not_found(format!("nobody this node heard of spoke of tube {tube}"), what_to_do)
-    };
-    listed.map(Json).ok_or_else(missing)
+    listed.map(Json).ok_or_else(|| unknown(&tube))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use swabmesh_node::api::{Done, TubeLine};
 use swabmesh_node::http::body::{Asked, Body, Named};
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
+use swabmesh_node::http::tubes::unknown;
 use swabmesh_node::reading;
 use swabmesh_protocol::command::{Command, Refusal, Reply};
 use swabmesh_protocol::fact::Remark;
@@ -124,10 +125,7 @@ pub(super) async fn show(
     _who: SignedIn,
     Named(barcode): Named<Barcode>,
 ) -> Result<Json<TubeView>, Problem> {
-    let missing = Problem::not_found(
-        format!("nobody this node heard of spoke of tube {barcode}"),
-        "Check the barcode; if it was used elsewhere, connect this node.",
-    );
+    let missing = unknown(&barcode);
     view(&pages, barcode).await?.map(Json).ok_or(missing)
 }
 

@@ -42,7 +42,9 @@ pub(super) async fn show(
     shown.map(Json).ok_or(missing)
 }
 
-pub(super) fn unknown(barcode: &Barcode) -> Problem {
+/// Nobody spoke of a tube.
+#[must_use]
+pub fn unknown(barcode: &Barcode) -> Problem {
     let what_to_do = "Check the barcode; if it was used elsewhere, connect this node.";
     Problem::not_found(format!("nobody this node heard of spoke of tube {barcode}"), what_to_do)
 }

@@ -5,12 +5,13 @@ use std::io::Write;
 use clap::Args;
 use serde_json::Value;
 use swabmesh_node::api::Review;
-use swabmesh_protocol::fact::{Operator, Remark, Subject};
+use swabmesh_protocol::fact::Subject;
 use swabmesh_protocol::id::Barcode;
 use swabmesh_protocol::text::Text;
 
 use crate::Outcome;
 use crate::client::{Connection, segment};
+use crate::command::decided::Decided;
 use crate::print::{self, done};
 
 /// List what waits for a decision: duplicates, conflicts, positive pools
@@ -47,14 +48,8 @@ pub(super) struct ReviewArguments {
     /// What holds
     #[arg(long)]
     value: Text<80>,
-    /// Why
-    #[arg(long)]
-    reason: Remark,
-    /// Who
-    #[arg(long, env = "SWABMESH_OPERATOR")]
-    operator: Operator,
     #[command(flatten)]
-    connection: Connection,
+    decided: Decided,
 }
 
 /// List everyone in a positive pool, and how far their re-tests are (T3)
@@ -81,13 +76,13 @@ impl FlagsArguments {
 
 impl ReviewArguments {
     pub(super) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-        let client = self.connection.open()?;
+        let client = self.decided.connection.open()?;
         let subject = match (self.tube, self.transport) {
             (Some(tube), _) => Subject::Tube(tube),
             (None, Some(transport)) => Subject::Box(transport),
             (None, None) => anyhow::bail!("give --tube or --box"),
         };
-        let Self { register, value, reason, operator, .. } = self;
+        let Self { register, value, decided: Decided { reason, operator, .. }, .. } = self;
         let body = Review { subject, register, value, reason, operator };
         let answer: Value = client.post("/reviews", &body)?;
         client

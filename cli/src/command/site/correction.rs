@@ -5,12 +5,13 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 use swabmesh_node::api::{AmendRegistration, MoveRegistrations, VoidRegistration};
-use swabmesh_protocol::fact::{Field, Operator, Remark};
+use swabmesh_protocol::fact::Field;
 use swabmesh_protocol::id::{Barcode, EntryId};
 use swabmesh_protocol::text::Text;
 
 use crate::Outcome;
 use crate::client::{Connection, segment};
+use crate::command::decided::Decided;
 use crate::print::{self, done};
 
 /// List this site's newest registrations
@@ -35,14 +36,8 @@ pub(crate) struct VoidArguments {
     /// The tube it is in
     #[arg(long, value_name = "BARCODE")]
     tube: Barcode,
-    /// Why
-    #[arg(long)]
-    reason: Remark,
-    /// Who
-    #[arg(long, env = "SWABMESH_OPERATOR")]
-    operator: Operator,
     #[command(flatten)]
-    connection: Connection,
+    decided: Decided,
 }
 
 /// A field that can be put right.
@@ -85,14 +80,8 @@ pub(crate) struct AmendArguments {
     /// What it should say; names masked, never full numbers
     #[arg(long)]
     value: Text<64>,
-    /// Why
-    #[arg(long)]
-    reason: Remark,
-    /// Who
-    #[arg(long, env = "SWABMESH_OPERATOR")]
-    operator: Operator,
     #[command(flatten)]
-    connection: Connection,
+    decided: Decided,
 }
 
 /// Move registrations from a wrong tube to the right one; all of them if none is named
@@ -108,14 +97,8 @@ pub(crate) struct MoveArguments {
     /// The right tube
     #[arg(long, value_name = "BARCODE")]
     to: Barcode,
-    /// Why
-    #[arg(long)]
-    reason: Remark,
-    /// Who
-    #[arg(long, env = "SWABMESH_OPERATOR")]
-    operator: Operator,
     #[command(flatten)]
-    connection: Connection,
+    decided: Decided,
 }
 
 impl ListArguments {
@@ -129,8 +112,8 @@ impl ListArguments {
 
 impl VoidArguments {
     pub(crate) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-        let client = self.connection.open()?;
-        let body = VoidRegistration { tube: self.tube, reason: self.reason, operator: self.operator };
+        let client = self.decided.connection.open()?;
+        let body = VoidRegistration { tube: self.tube, reason: self.decided.reason, operator: self.decided.operator };
         let answer: Value = client.post(&format!("/registrations/{}/void", self.registration), &body)?;
         client.print(&answer, out, |answer| Ok(done("the registration does not count any more", answer)))?;
         Ok(Outcome::Done)
@@ -139,8 +122,8 @@ impl VoidArguments {
 
 impl AmendArguments {
     pub(crate) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-        let client = self.connection.open()?;
-        let Self { tube, field, value, reason, operator, .. } = self;
+        let client = self.decided.connection.open()?;
+        let Self { tube, field, value, decided: Decided { reason, operator, .. }, .. } = self;
         let body = AmendRegistration { tube, field: field.into(), value, reason, operator };
         let answer: Value = client.post(&format!("/registrations/{}/amend", self.registration), &body)?;
         client.print(&answer, out, |answer| Ok(done("the registration is put right", answer)))?;
@@ -150,8 +133,8 @@ impl AmendArguments {
 
 impl MoveArguments {
     pub(crate) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-        let client = self.connection.open()?;
-        let Self { registrations, from, to, reason, operator, .. } = self;
+        let client = self.decided.connection.open()?;
+        let Self { registrations, from, to, decided: Decided { reason, operator, .. } } = self;
         let body = MoveRegistrations { registrations, to, reason, operator };
         let answer: Value = client.post(&format!("/tubes/{}/move", segment(&from)), &body)?;
         client

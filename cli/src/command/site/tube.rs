@@ -5,11 +5,12 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use swabmesh_node::api::{OpenTube, ReopenTube, SealTube};
-use swabmesh_protocol::fact::{Operator, Remark};
+use swabmesh_protocol::fact::Operator;
 use swabmesh_protocol::id::Barcode;
 
 use crate::Outcome;
 use crate::client::{Connection, segment};
+use crate::command::decided::Decided;
 use crate::print::{self, done};
 
 /// Open, seal, reopen, show and list tubes 采样管
@@ -71,14 +72,8 @@ The seal and its opening both stay on record. Seal it again before it is packed.
 struct ReopenArguments {
     /// Its barcode
     tube: Barcode,
-    /// Why
-    #[arg(long)]
-    reason: Remark,
-    /// Who
-    #[arg(long, env = "SWABMESH_OPERATOR")]
-    operator: Operator,
     #[command(flatten)]
-    connection: Connection,
+    decided: Decided,
 }
 
 /// Show who is in a tube, where it is, and what was read in it
@@ -143,8 +138,8 @@ impl SealArguments {
 
 impl ReopenArguments {
     fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-        let client = self.connection.open()?;
-        let body = ReopenTube { reason: self.reason, operator: self.operator };
+        let client = self.decided.connection.open()?;
+        let body = ReopenTube { reason: self.decided.reason, operator: self.decided.operator };
         let answer: Value = client.post(&format!("/tubes/{}/reopen", segment(&self.tube)), &body)?;
         client.print(&answer, out, |answer| Ok(done(&format!("tube {} is filled again", self.tube), answer)))?;
         Ok(Outcome::Done)
