@@ -15,7 +15,7 @@ use crate::exchange::due::Due;
 use crate::exchange::frame::{Frame, Held, Hello, ToldHead, Want, decode_heads};
 use crate::exchange::opening::{ahead_of, marked};
 use crate::exchange::packed::decode_packed;
-use crate::exchange::session::{Agreed, Open, SET_ASIDE_MAX, Session};
+use crate::exchange::session::{Agreed, SET_ASIDE_MAX, Session, Sessions};
 use crate::exchange::timing::Listeners;
 use crate::frontier::{BUCKET_BYTES, BUCKETS, Frontier, Lanes};
 use crate::id::{Epoch, FeedId, FeedShort, NodeKey, SeqNo};
@@ -74,7 +74,7 @@ pub trait Tips {
 #[derive(Debug)]
 pub struct Exchange {
     own: Own,
-    sessions: BTreeMap<LinkId, Session>,
+    sessions: Sessions,
     claims: Claims,
     /// When each session compares roots.
     compares: Due,
@@ -101,7 +101,7 @@ impl Exchange {
     pub fn new(own: Own, cursors: BTreeMap<NodeKey, (Epoch, u64)>, newest: Arrival, seed: [u8; 32]) -> Self {
         Self {
             own,
-            sessions: BTreeMap::new(),
+            sessions: Sessions::default(),
             claims: Claims::default(),
             compares: Due::default(),
             stalls: Due::default(),
@@ -136,13 +136,13 @@ impl Exchange {
 
     /// All sessions.
     pub fn sessions(&self) -> impl Iterator<Item = (LinkId, &Session)> {
-        self.sessions.iter().map(|(link, session)| (*link, session))
+        self.sessions.iter()
     }
 
     /// One session.
     #[must_use]
     pub fn session(&self, link: LinkId) -> Option<&Session> {
-        self.sessions.get(&link)
+        self.sessions.get(link)
     }
 
     /// A connection stands. The hello goes out at once if `speak`; else the peer has to show its certificate first.
@@ -161,7 +161,7 @@ impl Exchange {
     }
 
     fn greet(&mut self, now: Now, link: LinkId, frontier: &Frontier) {
-        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let Some(session) = self.sessions.get_mut(link) else { return };
         if !std::mem::replace(&mut session.greeted, true) {
             let peer = session.peer;
             let yours = frame::encode_heads(
@@ -184,7 +184,7 @@ impl Exchange {
     pub fn disconnected(&mut self, now: Now, link: LinkId) {
         self.compares.set(link, None);
         self.stalls.set(link, None);
-        if let Some(open) = self.sessions.remove(&link).and_then(|session| session.open) {
+        if let Some(open) = self.sessions.remove(link).and_then(|session| session.open) {
             self.listeners.remove(link, &open.lanes);
             self.offsets.remove(open.clock_offset_ms, link);
             self.release(now, link, open.pull.feeds().collect());
@@ -194,14 +194,14 @@ impl Exchange {
     /// Whether a hello was taken on this connection.
     #[must_use]
     pub fn is_open(&self, link: LinkId) -> bool {
-        self.sessions.get(&link).is_some_and(|session| session.open.is_some())
+        self.sessions.open(link).is_some()
     }
 
     /// Any frame but hellos and chunks. Returns what the peer holds durably, of `Ack`s and heads, for counting copies.
     pub fn frame(&mut self, now: Now, link: LinkId, frame: Frame, frontier: &Frontier, tips: &impl Tips) -> Vec<Held> {
-        let listened = self.open_mut(link).is_some_and(|open| open.live);
+        let listened = self.sessions.open_mut(link).is_some_and(|open| open.live);
         let held = self.understand(now, link, frame, frontier, tips);
-        if let Some(open) = self.sessions.get(&link).and_then(|session| session.open.as_ref())
+        if let Some(open) = self.sessions.open(link)
             && open.live
             && !listened
         {
@@ -211,7 +211,7 @@ impl Exchange {
     }
 
     fn understand(&mut self, now: Now, link: LinkId, frame: Frame, frontier: &Frontier, tips: &impl Tips) -> Vec<Held> {
-        let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else {
+        let Some(open) = self.sessions.open_mut(link) else {
             self.out.push(Out::Close(link, CloseReason::BadFrame));
             return Vec::new();
         };
@@ -275,17 +275,13 @@ impl Exchange {
         Vec::new()
     }
 
-    fn open_mut(&mut self, link: LinkId) -> Option<&mut Open> {
-        self.sessions.get_mut(&link).and_then(|session| session.open.as_mut())
-    }
-
     fn next_compare(&mut self, now: Mono) -> Mono {
         now.after_ms(COMPARE_MS_MAX + self.jitter.next_u64() % (COMPARE_MS_MAX / 2))
     }
 
     fn differ(&mut self, now: Now, link: LinkId, through: u64, theirs: &[u8], frontier: &Frontier) {
         let next = self.next_compare(now.mono);
-        let Some(open) = self.open_mut(link) else { return };
+        let Some(open) = self.sessions.open_mut(link) else { return };
         let ours = frontier.buckets(&open.lanes);
         let mut show = [0u8; BUCKETS / 8];
         for (number, (ours, theirs)) in ours.iter().zip(theirs.chunks_exact(BUCKET_BYTES)).enumerate() {
@@ -303,7 +299,7 @@ impl Exchange {
     }
 
     fn wanted(&mut self, now: Now, link: LinkId, wants: &[Want], frontier: &Frontier) {
-        let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else { return };
+        let Some(open) = self.sessions.open_mut(link) else { return };
         for want in wants {
             let held = frontier
                 .named(want.feed)
@@ -322,19 +318,19 @@ impl Exchange {
 
     /// A feed that a peer sends is kept apart here, so roots stay different.
     pub fn set_aside(&mut self, link: LinkId, feed: FeedShort) {
-        if let Some(open) = self.open_mut(link).filter(|open| open.set_aside.len() < SET_ASIDE_MAX) {
+        if let Some(open) = self.sessions.open_mut(link).filter(|open| open.set_aside.len() < SET_ASIDE_MAX) {
             open.set_aside.insert(feed);
         }
     }
 
     /// The range to be read from the store for a peer next.
     pub fn next_load(&mut self, link: LinkId) -> Option<serve::Range> {
-        self.open_mut(link)?.serve.next_load()
+        self.sessions.open_mut(link)?.serve.next_load()
     }
 
     /// A chunk was read for a peer.
     pub fn loaded(&mut self, link: LinkId, last: SeqNo, chunk: Vec<u8>) {
-        if let Some(open) = self.open_mut(link) {
+        if let Some(open) = self.sessions.open_mut(link) {
             open.serve.sent(last, chunk.len());
             self.out.push(Out::Send(link, Frame::Chunk(chunk.into())));
         }
@@ -342,7 +338,7 @@ impl Exchange {
 
     /// The store does not hold the range a peer asked for: not yet, or no more.
     pub fn not_loaded(&mut self, link: LinkId, yet: bool) {
-        let Some(open) = self.open_mut(link) else { return };
+        let Some(open) = self.sessions.open_mut(link) else { return };
         if yet {
             open.serve.not_yet();
         } else if let Some(range) = open.serve.gone() {
@@ -376,7 +372,7 @@ impl Exchange {
     /// Since when a peer and we hold the same, if roots were equal and nothing is wanted since.
     #[must_use]
     pub fn in_sync(&self, link: LinkId) -> Option<Wall> {
-        let open = self.sessions.get(&link)?.open.as_ref()?;
+        let open = self.sessions.open(link)?;
         open.in_sync.filter(|_| open.pull.is_empty())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use either::Either;
 use sha2::{Digest, Sha256};
 
 use crate::id::{FeedHeader, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
@@ -175,12 +176,12 @@ impl Frontier {
     ) -> impl Iterator<Item = (&'a FeedId, &'a Head)> {
         let since = (Bound::Excluded((after, FeedId([0xff; 16]))), Bound::Unbounded);
         let changed = match lanes {
-            Lanes::All => Either::All(self.by_arrival.range(since)),
+            Lanes::All => Either::Left(self.by_arrival.range(since)),
             Lanes::Of(lanes) => {
                 let of_lanes = lanes.iter().filter_map(|lane| self.lanes.get(lane));
                 let mut changed: Vec<_> = of_lanes.flat_map(|lane| lane.by_arrival.range(since)).collect();
                 changed.sort_unstable();
-                Either::Of(changed.into_iter())
+                Either::Right(changed.into_iter())
             }
         };
         changed.filter_map(|(_, id)| self.heads.get_key_value(id)).filter(|(_, head)| lanes.contains(head.header.lane))
@@ -225,12 +226,12 @@ impl Frontier {
         lanes: &'a Lanes,
     ) -> impl Iterator<Item = (&'a FeedId, &'a Head)> {
         let heads = match lanes {
-            Lanes::All => Either::All(self.heads.range(from..=to)),
+            Lanes::All => Either::Left(self.heads.range(from..=to)),
             Lanes::Of(lanes) => {
                 let of_lanes = lanes.iter().filter_map(|lane| self.lanes.get(lane));
                 let mut feeds: Vec<&FeedId> = of_lanes.flat_map(|lane| lane.feeds.range(from..=to)).collect();
                 feeds.sort_unstable();
-                Either::Of(feeds.into_iter().filter_map(|id| self.heads.get_key_value(id)))
+                Either::Right(feeds.into_iter().filter_map(|id| self.heads.get_key_value(id)))
             }
         };
         heads.filter(|(_, head)| lanes.contains(head.header.lane))
@@ -249,23 +250,6 @@ impl Frontier {
 /// The bucket a feed is in: the first seven bits of its id.
 const fn bucket_of(id: &FeedId) -> usize {
     (id.0[0] >> 1) as usize
-}
-
-/// What is walked over all lanes, or over some.
-enum Either<A, O> {
-    All(A),
-    Of(O),
-}
-
-impl<T, A: Iterator<Item = T>, O: Iterator<Item = T>> Iterator for Either<A, O> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        match self {
-            Self::All(all) => all.next(),
-            Self::Of(of) => of.next(),
-        }
-    }
 }
 
 #[cfg(test)]

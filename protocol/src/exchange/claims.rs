@@ -50,7 +50,7 @@ impl Exchange {
             self.out.push(Out::Close(link, CloseReason::BadFrame));
             return Vec::new();
         };
-        let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else {
+        let Some(open) = self.sessions.open_mut(link) else {
             return Vec::new();
         };
         open.through = through.or(open.through);
@@ -68,7 +68,7 @@ impl Exchange {
 
     /// Asks for what is wanted and not asked of anybody yet.
     fn ask(&mut self, now: Now, link: LinkId) {
-        let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else { return };
+        let Some(open) = self.sessions.open_mut(link) else { return };
         open.note_missing(now.wall);
         let asked = &mut self.claims.asked;
         let wants = open.pull.ask(now.mono, |feed| *asked.entry(feed).or_insert(link) == link);
@@ -80,7 +80,7 @@ impl Exchange {
 
     /// If nothing more is wanted of the peer: its order was seen, and after some calm the roots are compared.
     fn settle(&mut self, now: Now, link: LinkId) {
-        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let Some(session) = self.sessions.get_mut(link) else { return };
         let Some(open) = session.open.as_mut().filter(|open| open.pull.is_empty()) else { return };
         open.note_missing(now.wall);
         if let Some(through) = open.through.take() {
@@ -95,7 +95,7 @@ impl Exchange {
         let mut links = BTreeSet::from([claimant]);
         for feed in feeds {
             for link in self.claims.wanting(*feed) {
-                self.open_mut(link).into_iter().for_each(|open| open.pull.reopen(*feed));
+                self.sessions.open_mut(link).into_iter().for_each(|open| open.pull.reopen(*feed));
                 links.insert(link);
             }
         }
@@ -103,7 +103,7 @@ impl Exchange {
     }
 
     pub(super) fn gone(&mut self, now: Now, link: LinkId, feed: FeedShort) {
-        if let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) {
+        if let Some(open) = self.sessions.open_mut(link) {
             open.pull.forget(feed);
             self.stalls.set(link, open.pull.stalls_at());
         }
@@ -123,7 +123,7 @@ impl Exchange {
 
     /// A chunk that a peer sent was verified.
     pub fn arrived(&mut self, now: Now, link: LinkId, feed: FeedShort, last: SeqNo) {
-        if let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) {
+        if let Some(open) = self.sessions.open_mut(link) {
             open.pull.arrived(now.mono, feed, last);
             self.stalls.set(link, open.pull.stalls_at());
         }
@@ -140,7 +140,7 @@ impl Exchange {
 
     /// Asks a peer for a feed from its beginning: its history is not ours, and the question is since when.
     pub fn reread(&mut self, now: Mono, link: LinkId, feed: FeedShort, to: SeqNo) {
-        if let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) {
+        if let Some(open) = self.sessions.open_mut(link) {
             let want = open.pull.reread(now, feed, to);
             self.stalls.set(link, open.pull.stalls_at());
             self.claims.note(link, feed, true);
@@ -158,7 +158,7 @@ impl Exchange {
         }
         let mut emptied = Vec::new();
         for link in self.claims.wanting(feed) {
-            let open = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut());
+            let open = self.sessions.open_mut(link);
             let Some(open) = open.filter(|open| open.lanes.contains(lane)) else { continue };
             if open.pull.durable(feed, seq) {
                 emptied.push(link);

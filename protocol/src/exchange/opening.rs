@@ -29,7 +29,7 @@ impl Exchange {
             self.out.push(Out::Close(link, CloseReason::Version));
             return;
         };
-        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let Some(session) = self.sessions.get_mut(link) else { return };
         let lanes = self.own.lanes.common(&Session::lanes(&certificate));
         let clock_offset_ms = hello.wall.cast_signed().wrapping_sub(now.wall.0.cast_signed());
         let mut open = Open::new(certificate, lanes, hello.epoch, clock_offset_ms);
@@ -61,7 +61,7 @@ impl Exchange {
         frontier: &Frontier,
     ) {
         let next = self.next_compare(now.mono);
-        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let Some(session) = self.sessions.get_mut(link) else { return };
         let Some(open) = session.open.as_mut() else { return };
         open.live = true;
         let (ours, newest) = (frontier.root(&open.lanes), frontier.newest());
@@ -90,7 +90,7 @@ impl Exchange {
 
     /// What the peer asks for with its heads, or what it missed since our `Sync`.
     pub(super) fn told_back(&mut self, link: LinkId, after: Option<u64>, frontier: &Frontier) {
-        let Some(open) = self.open_mut(link).filter(|open| open.version > 1) else { return };
+        let Some(open) = self.sessions.open_mut(link).filter(|open| open.version > 1) else { return };
         let began = open.began.take();
         let first = !std::mem::replace(&mut open.live, true);
         let Some(after) = after.or_else(|| began.filter(|began| first && *began != frontier.newest().0)) else {
@@ -102,7 +102,7 @@ impl Exchange {
 
     /// What the peer lacks of the buckets it has shown: with that it has heard everything up to now.
     pub(super) fn tell_back(&mut self, link: LinkId, heads: Vec<ToldHead>, frontier: &Frontier) {
-        let Some(open) = self.open_mut(link) else { return };
+        let Some(open) = self.sessions.open_mut(link) else { return };
         (open.live, open.began) = (true, None);
         let told = open.tell(Some(frontier.newest().0), heads);
         self.out.push(Out::Send(link, told));
@@ -111,7 +111,7 @@ impl Exchange {
     /// Roots were equal, and the peer's arrival number was `through` then.
     pub(super) fn agreed(&mut self, now: Now, link: LinkId, through: u64, frontier: &Frontier) {
         let next = self.next_compare(now.mono);
-        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let Some(session) = self.sessions.get_mut(link) else { return };
         let Some(open) = session.open.as_mut() else { return };
         open.in_sync = Some(now.wall);
         open.behind_since = None;

@@ -1,6 +1,6 @@
 //! One connection to one peer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::certificate::Certificate;
 use crate::exchange::frame::{Frame, ToldHead, VERSION, encode_heads};
@@ -11,7 +11,7 @@ use crate::exchange::{COMPARE_CALM_MS, COMPARE_MS_MAX};
 use crate::fact::Role;
 use crate::frontier::{BUCKETS, Lanes};
 use crate::id::{Epoch, FeedShort, Lane, NodeKey};
-use crate::io::Arrival;
+use crate::io::{Arrival, LinkId};
 use crate::time::{Mono, Wall};
 
 /// Feeds kept apart that a session counts. Source: guess; one is worth a person's look.
@@ -43,6 +43,42 @@ pub struct Session {
     pub greeted: bool,
     /// What follows the peer's hello; nothing else is understood before it.
     pub open: Option<Open>,
+}
+
+/// All sessions, by their connections.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(BTreeMap<LinkId, Session>);
+
+impl Sessions {
+    pub(super) fn insert(&mut self, link: LinkId, session: Session) {
+        self.0.insert(link, session);
+    }
+
+    pub(super) fn remove(&mut self, link: LinkId) -> Option<Session> {
+        self.0.remove(&link)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (LinkId, &Session)> {
+        self.0.iter().map(|(link, session)| (*link, session))
+    }
+
+    pub(super) fn get(&self, link: LinkId) -> Option<&Session> {
+        self.0.get(&link)
+    }
+
+    pub(super) fn get_mut(&mut self, link: LinkId) -> Option<&mut Session> {
+        self.0.get_mut(&link)
+    }
+
+    /// The session on a connection whose peer showed a valid certificate.
+    pub(super) fn open(&self, link: LinkId) -> Option<&Open> {
+        self.get(link)?.open.as_ref()
+    }
+
+    /// Like [`Sessions::open`], to be changed.
+    pub(super) fn open_mut(&mut self, link: LinkId) -> Option<&mut Open> {
+        self.get_mut(link)?.open.as_mut()
+    }
 }
 
 /// A session whose peer showed a valid certificate.

@@ -54,7 +54,7 @@ impl Exchange {
         self.announced_at = now.mono;
         let through = Some(self.announced.0);
         for (link, heads) in news {
-            if let Some(open) = self.sessions.get(&link).and_then(|session| session.open.as_ref()) {
+            if let Some(open) = self.sessions.open(link) {
                 self.out.push(Out::Send(link, open.tell(through, heads)));
             }
         }
@@ -76,7 +76,7 @@ impl Exchange {
     pub fn compare(&mut self, now: Now, frontier: &Frontier) {
         let mut roots: BTreeMap<Lanes, Hash> = BTreeMap::new();
         for link in self.compares.by(now.mono) {
-            let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut()) else { continue };
+            let Some(open) = self.sessions.open_mut(link) else { continue };
             self.compares.set(link, Some(now.mono.after_ms(COMPARE_MS_MAX)));
             let known = roots.get(&open.lanes).copied();
             let root = known.unwrap_or_else(|| frontier.root(&open.lanes));
@@ -92,7 +92,7 @@ impl Exchange {
     /// Compares roots after some calm, if that is sooner than it would be.
     pub(super) fn compare_when_calm(&mut self, now: Mono, link: LinkId) {
         let scheduled = self.compares.get(link);
-        if let Some(open) = self.sessions.get_mut(&link).and_then(|session| session.open.as_mut())
+        if let Some(open) = self.sessions.open_mut(link)
             && let Some(at) = open.compare_after_calm(now, scheduled)
         {
             self.compares.set(link, Some(at));
