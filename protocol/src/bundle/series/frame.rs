@@ -18,7 +18,9 @@ pub enum FrameError {
     #[error("a damaged frame: its check does not hold")]
     Damaged,
     /// It claims more than is ever shown; nothing was set aside for it.
-    #[error("a frame of {bytes} bytes in symbols of {symbol_bytes}: up to {SERIES_BYTES_MAX} bytes and {SERIES_SYMBOLS_MAX} frames")]
+    #[error(
+        "a frame of {bytes} bytes in symbols of {symbol_bytes}: up to {SERIES_BYTES_MAX} bytes and {SERIES_SYMBOLS_MAX} frames"
+    )]
     Length {
         /// Bytes of the bundle it claims to be of.
         bytes: u32,
