@@ -9,7 +9,7 @@ use crate::picture::render::{Medium, RenderError, Symbol};
 /// Version of the QR symbols: 117 modules a side, 1,213 bytes of the bundle in each at level L.
 ///
 /// Source: `swabmesh bench frames`, 10 frames of each condition: versions 15 to 30 were all read, from half the height of a
-/// 1080p film too, at L as well as at Q; 30 needed second looks (13.5 ms against 9.7), 35 lost 4 of 10 in a hurry.
+/// 1080p film too, at L as well as at Q; 30 needed second looks (13.5 ms against 9.6), 35 lost 4 of 10 in a hurry.
 /// 25 leaves room for what the benchmark does not do: moiré, reflections, two frames in one picture.
 pub const SHOWN_VERSION: u8 = 25;
 
