@@ -45,12 +45,13 @@ mod commands;
 mod durable;
 mod import;
 mod incoming;
+mod members;
 mod quarantine;
 mod registry;
 mod renewal;
 mod status;
 
-pub use status::{LastAgreed, ListAge, Missing, PeerStatus, Status};
+pub use status::{LastAgreed, ListAge, Missing, PeerStatus, Status, Validity};
 
 /// Signs of life of the status lists inside the time after which they count as stale. Source: guess; three may be lost.
 const SIGNS_BEFORE_STALE: u64 = 4;
@@ -398,8 +399,13 @@ impl Replica {
         let close = |reason| Output::Close { link, reason };
         // The clock may be wrong, so expiry is judged by the newest signed moment held: it cannot be earlier.
         let opened = Certificate::open(&hello.certificate, self.control.roster.root());
+        // Whoever shows an old one may have been renewed without having heard of it: from us it hears.
+        let newest = opened.map(|shown| match self.control.roster.certificate(&shown.node) {
+            Some(held) if held.serial > shown.serial => held.clone(),
+            Some(_) | None => shown,
+        });
         let expired = |certificate: &Certificate| certificate.until <= self.control.not_before_s;
-        match opened {
+        match newest {
             Ok(certificate) if certificate.node == peer && !expired(&certificate) => {
                 if self.control.roster.is_withdrawn(&peer) {
                     self.outputs.push_back(close(CloseReason::Withdrawn));
@@ -461,22 +467,25 @@ impl Replica {
                 self.told_by_receipts();
                 self.release_receipted();
             }
-            Effect::Enrolled(node) if *node == self.own.node => self.adopt(fact),
+            Effect::Enrolled(node) if *node == self.own.node => {
+                if let Fact::Enrolled(enrolled) = fact {
+                    self.adopt(&enrolled.certificate);
+                }
+            }
             Effect::Enrolled(_) | Effect::None | Effect::NotOfTheRoot => {}
         }
         effect
     }
 
     /// The root signed this node a newer certificate.
-    fn adopt(&mut self, fact: &Fact) {
-        let Fact::Enrolled(enrolled) = fact else { return };
+    fn adopt(&mut self, signed: &[u8]) {
         let newest = self.control.roster.certificate(&self.own.node).filter(|newest| newest.serial > self.own.serial);
         if let Some(newest) = newest.cloned()
-            && Certificate::open(&enrolled.certificate, self.control.roster.root()).as_ref() == Ok(&newest)
+            && Certificate::open(signed, self.control.roster.root()).as_ref() == Ok(&newest)
         {
             self.own = newest;
-            self.exchange.certified(enrolled.certificate.to_vec());
-            self.outputs.push_back(Output::Renewed { certificate: enrolled.certificate.to_vec() });
+            self.exchange.certified(signed.to_vec());
+            self.outputs.push_back(Output::Renewed { certificate: signed.to_vec() });
         }
     }
 
