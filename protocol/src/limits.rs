@@ -104,6 +104,11 @@ pub const QUARANTINE_ENTRIES_MAX: u64 = 65_536;
 /// Feeds of a peer of which it is told in the hello what is held here; the newest ones.
 pub const HELLO_HEADS_MAX: usize = 32;
 
+/// New epochs in a day that rest on a peer's word alone; more need a chunk that we signed, or a receipt.
+///
+/// A disk is restored between two starts, and the count begins with each: one is enough for an honest city. Source: guess.
+pub const HINTED_EPOCHS_MAX: u32 = 4;
+
 /// Commands that may wait for the store at a time.
 pub const COMMANDS_MAX: usize = 1_024;
 

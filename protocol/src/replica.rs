@@ -200,6 +200,7 @@ pub struct Replica {
     waiting_for_index: Vec<LinkId>,
     indexed: Arrival,
     sign_at: Option<Mono>,
+    hinted: renewal::Hinted,
     outputs: VecDeque<Output>,
 }
 
@@ -266,6 +267,7 @@ impl Replica {
             waiting_for_index: Vec::new(),
             indexed: held.indexed,
             sign_at: Some(Mono::default()),
+            hinted: renewal::Hinted::default(),
             outputs: VecDeque::new(),
         };
         for (feed, _) in replica.cuts.iter().filter(|(_, cut)| cut.header.writer == replica.own.node) {
@@ -385,7 +387,7 @@ impl Replica {
             Ok(frame) => {
                 let held = self.exchange.frame(now, link, frame, &self.tips.durable, &self.tips);
                 held.iter().for_each(|held| self.copies.held_by_peer(held.feed, held.seq));
-                self.told_of_own(held.into_iter());
+                self.told_of_own(held.into_iter(), renewal::Word::Hint(now.mono));
                 self.pump(link);
             }
         }
@@ -416,7 +418,7 @@ impl Replica {
                     self.outputs.push_back(Output::Keep { node: peer, certificate: hello.certificate.to_vec() });
                 }
                 self.outputs.push_back(Output::Admit { link, peer });
-                self.told_in_hello(hello.yours.as_ref().map_or(&[], |yours| yours.as_slice()));
+                self.told_in_hello(now.mono, hello.yours.as_ref().map_or(&[], |yours| yours.as_slice()));
                 self.exchange.welcome(now, link, hello, certificate, &self.tips.durable);
                 self.unpark(now, peer);
             }

@@ -299,6 +299,13 @@ impl Driver {
                 self.count("forks");
                 tracing::error!(%feed, seq = seq.0, "a writer signed two histories");
             }
+            Notice::Unproved { feed, here, there } => {
+                self.count("hints_not_believed");
+                tracing::warn!(
+                    %feed, here = here.0, there = there.0,
+                    "a peer says that it holds more of this node's own log, as too many did today without showing it: not believed"
+                );
+            }
             Notice::Restored { feed, here, there } => {
                 self.count("restored");
                 tracing::error!(
