@@ -133,8 +133,9 @@ fn knowledge(status: &Value, out: &mut String) {
         number(status, "entries"),
         number(status, "feeds"),
     );
-    if let Some(until) = status["certificate"]["until"].as_u64() {
-        let ended = if number(&status["certificate"], "left_s") == 0 { "  ENDED" } else { "" };
+    let certificate = &status["certificate"];
+    if let Some(until) = certificate["until"].as_u64() {
+        let ended = if number(certificate, "left_s") == 0 { "  ENDED" } else { "" };
         let _ = writeln!(out, "certificate valid until {}{ended}", at_ms(until.saturating_mul(1_000)));
     }
     if number(status, "forks") > 0 || number(status, "quarantined") > 0 {
