@@ -25,6 +25,7 @@ use swabmesh_node::page::operators::Operators;
 use swabmesh_node::page::setup::{Setup, SetupError};
 
 use crate::audit::Audit;
+use crate::office::retention::Retention;
 use office::Office;
 
 /// Why the city is not served.
@@ -42,7 +43,12 @@ pub enum CityError {
 ///
 /// # Errors
 /// [`CityError`].
-pub fn beside(ground: &Ground, audit: Arc<Audit>, database: Option<&str>) -> Result<Beside, CityError> {
+pub fn beside(
+    ground: &Ground,
+    audit: Arc<Audit>,
+    database: Option<&str>,
+    retention: Retention,
+) -> Result<Beside, CityError> {
     let directory = ground.home.desk();
     let operators = Operators::at(directory.clone());
     let setup = Setup::begin(&directory, &operators)?;
@@ -51,6 +57,7 @@ pub fn beside(ground: &Ground, audit: Arc<Audit>, database: Option<&str>) -> Res
         home: ground.home.clone(),
         token: Token::new(&ground.home.keys().token()?),
         audit,
+        retention,
         operators: Arc::new(operators),
         setup: Arc::new(setup),
         sessions: Arc::default(),

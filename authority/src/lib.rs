@@ -44,6 +44,7 @@ pub fn services(ground: &Ground, database: Option<&str>) -> Result<Beside, Servi
     let place = office::place(&ground.home);
     durable::make_directory(&place)?;
     let audit = Arc::new(audit::Audit::open(&place.join("audit.log"))?);
-    let office = office::beside(ground, Arc::clone(&audit))?;
-    Ok(office.and(city::beside(ground, audit, database)?))
+    let office = office::Office::open(ground, Arc::clone(&audit))?;
+    let city = city::beside(ground, audit, database, office.retention())?;
+    Ok(office::beside(ground, office).and(city))
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod exports;
+mod office;
 mod postgres;
 mod projection;
 mod retention;
