@@ -14,6 +14,7 @@ pub mod rebuild;
 pub mod report;
 mod routes;
 pub mod row;
+pub mod sealed;
 
 use std::sync::Arc;
 

@@ -7,4 +7,5 @@ mod office;
 mod postgres;
 mod projection;
 mod retention;
+mod telephone;
 mod world;
