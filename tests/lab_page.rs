@@ -13,7 +13,7 @@ use page::Page;
 use serde_json::{Value, json};
 use swabmesh_tests::access::{axe, check};
 use swabmesh_tests::browser::{self, Browser, ESCAPE, Options};
-use swabmesh_tests::site::{Node, Rig, resident};
+use swabmesh_tests::site::{Node, Rig, must, resident};
 use swabmesh_tests::tool;
 
 /// Tubes that are packed.
@@ -121,6 +121,11 @@ fn report(lab: &Page, node: &Node, axe: Option<&str>) {
             && !roll.contains(&resident(POOL).number)
     );
     lab.look(axe, "a positive pool");
+    // Whoever looked is on record, in a chain that holds.
+    let looks = must(&["lab", "audit", "show", "--data", node.data()], "").unwrap();
+    let pool = format!("王芳: pool (tube {})", barcode(POOL));
+    assert!(looks.lines().any(|line| line.ends_with(&pool)), "{looks}");
+    assert!(must(&["lab", "audit", "check", "--data", node.data()], "").unwrap().contains("the chain holds"));
 }
 
 /// A settled reading is not changed by a key, only by a correction with a reason.

@@ -25,9 +25,9 @@ use swabmesh_node::keys::KeyError;
 use swabmesh_node::page::operators::Operators;
 use swabmesh_node::page::setup::{Setup, SetupError};
 
-use crate::audit::Audit;
 use crate::office::retention::Retention;
 use office::Office;
+use swabmesh_node::audit::Audit;
 
 /// Why the city is not served.
 #[derive(Debug, thiserror::Error)]

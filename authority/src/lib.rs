@@ -1,6 +1,5 @@
 //! What an authority does for residents and for the city, beside its node.
 
-pub mod audit;
 pub mod channels;
 pub mod city;
 pub mod invented;
@@ -17,7 +16,7 @@ pub mod root;
 use std::sync::Arc;
 
 use swabmesh_node::beside::{Beside, Ground};
-use swabmesh_node::durable;
+use swabmesh_node::{audit, durable};
 
 /// Why the services do not start.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,6 @@ use swabmesh_node::keys::{KeyError, draw};
 use swabmesh_protocol::command::Refusal;
 
 use self::retention::Retention;
-use crate::audit::Audit;
 use crate::channels::{Channels, Turned};
 use crate::issuing::NotIssued;
 use crate::issuing::answers::Answers;
@@ -29,6 +28,7 @@ use crate::relatives::{Links, Register};
 use crate::residents::vault::{Vault, VaultError};
 use crate::residents::{ResidentError, Residents};
 use crate::{issuing, lists, relatives, resident, residents};
+use swabmesh_node::audit::Audit;
 
 pub mod openapi;
 pub mod retention;

@@ -19,10 +19,10 @@ use swabmesh_protocol::id::{Person, hex, unhex};
 use swabmesh_protocol::time::Wall;
 use zeroize::Zeroizing;
 
-use crate::audit::{AuditError, Look};
 use crate::registry::{Registry, RegistryError, Row, Rows};
 use crate::residents::vault::{Sealed, Vault, VaultError};
 use crate::residents::{ResidentError, Residents};
+use swabmesh_node::audit::{AuditError, Look};
 
 mod household;
 pub mod http;

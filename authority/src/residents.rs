@@ -18,8 +18,8 @@ use time::Date;
 use time::macros::format_description;
 
 use self::vault::{Sealed, Vault, VaultError};
-use crate::audit::{Audit, AuditError, Look};
 use crate::registry::{Registry, RegistryError, Row, Rows};
+use swabmesh_node::audit::{Audit, AuditError, Look};
 
 pub mod http;
 pub mod retention;
@@ -241,7 +241,7 @@ pub(crate) mod tests {
     use swabmesh_node::keys::Keys;
 
     use super::*;
-    use crate::audit;
+    use swabmesh_node::audit;
 
     const NOW: Wall = Wall::from_seconds(1_649_433_600);
 

@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod api;
+pub mod audit;
 pub mod beside;
 pub mod bundle;
 pub mod clock;

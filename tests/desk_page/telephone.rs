@@ -17,7 +17,9 @@ fn open(rig: &Rig, tube: &str) {
 fn registered(rig: &Rig, who: &Resident, tube: &str, phone: &str) -> Value {
     let document = json!({ "type": 1, "number": who.number, "name": who.name, "phone": phone });
     let body = json!({ "tube": tube, "operator": "李强", "document": document });
-    rig.site.post("/registrations", &body).unwrap()
+    let judged = rig.site.post("/registrations", &body).unwrap();
+    assert_eq!(judged["document_warnings"], json!([]), "what was typed was kept");
+    judged
 }
 
 /// Opens the newest registration of a tube at the authority's page, and reads what is under Telephone.

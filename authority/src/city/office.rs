@@ -17,8 +17,8 @@ use swabmesh_protocol::id::NodeKey;
 
 use super::door::{Session, Sessions};
 use super::fold::Roles;
-use crate::audit::{Audit, Look};
 use crate::office::retention::Retention;
+use swabmesh_node::audit::{Audit, Look};
 
 /// Shared by all handlers of the city.
 #[derive(Clone)]

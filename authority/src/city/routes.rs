@@ -30,7 +30,7 @@ use super::office::Office;
 use super::purge::{self, SignedReport};
 use super::rebuild::{self, Proof};
 use super::{door, export, follower, report};
-use crate::audit::Look;
+use swabmesh_node::audit::Look;
 
 /// Cases of an answer when nobody says how many.
 const CASES_DEFAULT: usize = 200;

@@ -15,7 +15,7 @@ use swabmesh_protocol::time::Wall;
 use swabmesh_protocol::view::{View, ViewError};
 
 use super::day::Day;
-use crate::audit::AuditError;
+use swabmesh_node::audit::AuditError;
 
 /// Visits that a telephone is followed through. Our desks name the visit that holds the number: one.
 pub const VISITS_MAX: usize = 4;

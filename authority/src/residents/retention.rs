@@ -116,9 +116,9 @@ mod tests {
     use super::super::vault::Vault;
     use super::super::vault::tests::seal_first;
     use super::*;
-    use crate::audit::Audit;
     use crate::registry::Registry;
     use crate::residents::tests::details;
+    use swabmesh_node::audit::Audit;
 
     const NOW: Wall = Wall::from_seconds(1_649_433_600);
     const TODAY: u32 = 19_091;

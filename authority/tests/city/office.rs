@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use swabmesh_authority::audit::Audit;
 use swabmesh_authority::city::database::connect;
 use swabmesh_authority::city::database::follow::Follower;
 use swabmesh_authority::city::day::Day;
@@ -15,6 +14,7 @@ use swabmesh_authority::relatives::{Application, Link, LinkError, Links, Registe
 use swabmesh_authority::residents::vault::Vault;
 use swabmesh_authority::residents::{ResidentError, Residents};
 use swabmesh_node::api::DocumentEntry;
+use swabmesh_node::audit::Audit;
 use swabmesh_node::clock;
 use swabmesh_node::keys::Keys;
 use swabmesh_protocol::fact::{Issued, Registered, Revoked, Route};

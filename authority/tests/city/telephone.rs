@@ -114,7 +114,7 @@ fn a_telephone_is_found_where_it_was_typed_and_every_registration_opened_is_told
 
 #[test]
 fn what_is_not_on_record_is_not_opened() {
-    use swabmesh_authority::audit::{Audit, AuditError};
+    use swabmesh_node::audit::{Audit, AuditError};
     let mut city = City::new();
     let first = city.typed(1, Some(Telephone::Number(number())));
     let later = city.typed(1, Some(Telephone::AsIn(first)));

@@ -20,11 +20,11 @@ use super::cases::reading as said;
 use super::form::Sent;
 use super::html::{self, escape, moment, say};
 use super::{Answer, page};
-use crate::audit::Look;
 use crate::city::day::Day;
 use crate::city::door::Session;
 use crate::city::office::Office;
 use crate::city::sealed::{self, Closed, Looked, Reached};
+use swabmesh_node::audit::Look;
 
 pub(super) async fn show(Extension(session): Extension<Session>) -> Response {
     let body = format!("<main>{}</main>", form(&session));
