@@ -5,8 +5,9 @@
 use serde_json::json;
 use swabmesh_tests::access::{axe, check_reading};
 use swabmesh_tests::browser::{self, Browser, Options};
+use swabmesh_tests::place::{Place, text};
 use swabmesh_tests::repository::root;
-use swabmesh_tests::site::{Node, Resident, Rig, must, resident};
+use swabmesh_tests::site::{Resident, Rig, resident};
 use swabmesh_tests::tool;
 
 /// A phone, and a monitor.
@@ -27,7 +28,7 @@ fn browser() -> bool {
 /// A city in which one person was registered at two sites that know nothing of each other.
 struct City {
     rig: Rig,
-    _other: Node,
+    _other: Place,
 }
 
 impl City {
@@ -93,19 +94,18 @@ fn an_operator_logs_in_admits_a_site_decides_a_case_and_looks_somebody_up() {
     page.click("#language").unwrap();
 
     // A site that asks to join is admitted, and what is shown lets it in.
-    let new = rig.folder().join("new");
-    let new = new.to_str().unwrap();
-    must(&["site", "init", "--data", new, "--name", "南门采样点", "--cell", "7"], "").unwrap();
+    let new = Place::at("site", rig.folder().join("new"));
+    new.done(&["site", "init", "--name", "南门采样点", "--cell", "7"]).unwrap();
     visit(&page, "/city/enrolments").unwrap();
-    let request = std::fs::read_to_string(format!("{new}/enrolment/request")).unwrap();
+    let request = std::fs::read_to_string(new.data.join("enrolment/request")).unwrap();
     page.fill("textarea[name=request]", request.trim()).unwrap();
     page.click_text("收下申请").unwrap();
     page.click("button[value=approve]").unwrap();
     let shown = page
         .wait("an answer", "return document.querySelector('.symbol svg') && document.querySelector('textarea').value");
-    let answer = format!("{new}/answer");
+    let answer = new.data.join("answer");
     std::fs::write(&answer, shown.unwrap().as_str().unwrap()).unwrap();
-    must(&["site", "join", &answer, "--data", new], "").unwrap();
+    new.done(&["site", "join", text(&answer).unwrap()]).unwrap();
 
     visit(&page, "/city/cases").unwrap();
     page.wait("a case", "return document.querySelectorAll('.case').length === 1").unwrap();
@@ -124,7 +124,7 @@ fn an_operator_logs_in_admits_a_site_decides_a_case_and_looks_somebody_up() {
     let shown = "return document.querySelector('main.narrow td') !== null";
     page.wait("the details", shown).unwrap();
     assert!(page.text("main").unwrap().contains(&who.name));
-    let looks = must(&["authority", "audit", "show", "--data", rig.authority.data()], "").unwrap();
+    let looks = rig.authority.done(&["authority", "audit", "show"]).unwrap();
     let named = looks.lines().filter(|line| line.contains("本人来电查询") && line.contains("赵敏"));
     assert_eq!(named.count(), 2, "{looks}");
 
@@ -141,23 +141,21 @@ fn who_is_no_supervisor_admits_nobody_and_who_was_removed_is_shown_the_door() {
         return;
     }
     let rig = Rig::build(&[]).unwrap();
-    let city = rig.authority.data();
-    must(&["authority", "operator", "add", "钱进", "--data", city, "--pin-stdin"], "141421\n").unwrap();
-    let new = rig.folder().join("new");
-    let new = new.to_str().unwrap();
-    must(&["site", "init", "--data", new, "--name", "南门采样点", "--cell", "7"], "").unwrap();
+    rig.authority.told(&["authority", "operator", "add", "钱进", "--pin-stdin"], "141421\n").unwrap();
+    let new = Place::at("site", rig.folder().join("new"));
+    new.done(&["site", "init", "--name", "南门采样点", "--cell", "7"]).unwrap();
     let page = Browser::open(1_280, 900, &Options::default()).unwrap();
     page.go(rig.authority.url()).unwrap();
     log_in(&page, "钱进", "141421").unwrap();
     visit(&page, "/city/enrolments").unwrap();
-    let request = std::fs::read_to_string(format!("{new}/enrolment/request")).unwrap();
+    let request = std::fs::read_to_string(new.data.join("enrolment/request")).unwrap();
     page.fill("textarea[name=request]", request.trim()).unwrap();
     page.click_text("收下申请").unwrap();
     page.click("button[value=approve]").unwrap();
     page.wait("a refusal", "return document.querySelector('p.bad')?.innerText.includes('supervisor')").unwrap();
     page.go(&format!("{}/city/enrolments", rig.authority.url())).unwrap();
     page.wait("the request waits", "return document.querySelectorAll('.case').length === 1").unwrap();
-    must(&["authority", "operator", "remove", "钱进", "--data", city], "").unwrap();
+    rig.authority.done(&["authority", "operator", "remove", "钱进"]).unwrap();
     page.go(rig.authority.url()).unwrap();
     page.wait("the door", "return location.pathname === '/city/login'").unwrap();
 }
@@ -168,21 +166,19 @@ fn the_first_supervisor_is_made_at_the_page_with_the_code_that_the_node_printed(
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("city");
-    let at = data.to_str().unwrap();
-    must(&["authority", "init", "--data", at, "--name", "市大数据中心", "--address", "127.0.0.1:1"], "").unwrap();
-    let mut node = Node::at("authority", data.clone(), &[]);
-    node.start().unwrap();
+    let mut node = Place::at("authority", folder.path().join("city"));
+    node.done(&["authority", "init", "--name", "市大数据中心", "--address", "127.0.0.1:1"]).unwrap();
+    node.start(&[]).unwrap();
     let page = Browser::open(360, 740, &Options::default()).unwrap();
     page.go(node.url()).unwrap();
     page.fill("input[name=code]", "AAAAAAAA").unwrap();
     log_in_as_supervisor(&page).unwrap();
     page.wait("a refusal", "return document.querySelector('[role=alert]')?.innerText.includes('设置码不对')").unwrap();
-    let code = std::fs::read_to_string(data.join("desk/setup-code")).unwrap();
+    let code = std::fs::read_to_string(node.data.join("desk/setup-code")).unwrap();
     page.fill("input[name=code]", &code).unwrap();
     log_in_as_supervisor(&page).unwrap();
     page.wait("the board", "return document.querySelector('.who')?.innerText.includes('赵敏')").unwrap();
-    let listed = must(&["authority", "operator", "list", "--data", at], "").unwrap();
+    let listed = node.done(&["authority", "operator", "list"]).unwrap();
     assert_eq!(listed.trim(), "赵敏  supervisor");
 }
 

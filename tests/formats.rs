@@ -167,7 +167,6 @@ fn the_example_of_every_frame_is_the_one_in_the_document() {
         ("chunk", Frame::Chunk(vec![0xdd; 4].into())),
         ("ack", Frame::Ack(vec![Held { feed: short, seq: SeqNo(3) }])),
         ("gone", Frame::Gone(want)),
-        ("retry after", Frame::RetryAfter { ms: 1_500 }),
         ("bye", Frame::Bye),
         ("sync", Frame::Sync { root: root.into(), through: 1, after: None }),
         ("told", Frame::Told { through: Some(1), after: None, heads: packed.into() }),

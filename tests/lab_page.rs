@@ -13,7 +13,8 @@ use page::Page;
 use serde_json::{Value, json};
 use swabmesh_tests::access::{axe, check};
 use swabmesh_tests::browser::{self, Browser, ESCAPE, Options};
-use swabmesh_tests::site::{Node, Rig, must, resident};
+use swabmesh_tests::place::Place;
+use swabmesh_tests::site::{Rig, resident};
 use swabmesh_tests::tool;
 
 /// Tubes that are packed.
@@ -51,7 +52,7 @@ fn fill(rig: &Rig, tubes: u32) {
 }
 
 /// Asks a node until the answer is what is wanted.
-fn until(node: &Node, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+fn until(node: &Place, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let began = Instant::now();
     loop {
         let found = node.get(path);
@@ -91,7 +92,7 @@ fn receive(lab: &Page, axe: Option<&str>) {
 }
 
 /// What the laboratory's node says of a tube.
-fn verdict(node: &Node, number: u32) -> (String, String) {
+fn verdict(node: &Place, number: u32) -> (String, String) {
     let shown = node.get(&format!("/tubes/{}", barcode(number))).unwrap();
     let text = |key: &str| shown["verdict"][key].as_str().unwrap_or_default().to_owned();
     (text("outcome"), text("stage"))
@@ -102,7 +103,7 @@ fn said(outcome: &str, stage: &str) -> (String, String) {
 }
 
 /// Reports five tubes with one key each.
-fn report(lab: &Page, node: &Node, axe: Option<&str>) {
+fn report(lab: &Page, node: &Place, axe: Option<&str>) {
     let read = [("n", "negative"), ("p", "positive"), ("i", "inconclusive"), ("v", "invalid"), ("n", "negative")];
     for (number, (key, outcome)) in (1..).zip(read) {
         lab.scan(&barcode(number)).unwrap();
@@ -122,14 +123,14 @@ fn report(lab: &Page, node: &Node, axe: Option<&str>) {
     );
     lab.look(axe, "a positive pool");
     // Whoever looked is on record, in a chain that holds.
-    let looks = must(&["lab", "audit", "show", "--data", node.data()], "").unwrap();
+    let looks = node.done(&["lab", "audit", "show"]).unwrap();
     let pool = format!("王芳: pool (tube {})", barcode(POOL));
     assert!(looks.lines().any(|line| line.ends_with(&pool)), "{looks}");
-    assert!(must(&["lab", "audit", "check", "--data", node.data()], "").unwrap().contains("the chain holds"));
+    assert!(node.done(&["lab", "audit", "check"]).unwrap().contains("the chain holds"));
 }
 
 /// A settled reading is not changed by a key, only by a correction with a reason.
-fn correct(lab: &Page, node: &Node) {
+fn correct(lab: &Page, node: &Place) {
     lab.scan(&barcode(5)).unwrap();
     lab.press("p").unwrap();
     lab.browser
@@ -142,7 +143,7 @@ fn correct(lab: &Page, node: &Node) {
 }
 
 /// A file with one bad line is shown first, and written only when that was said.
-fn import(lab: &Page, node: &Node, rig: &Rig, axe: Option<&str>) {
+fn import(lab: &Page, node: &Place, rig: &Rig, axe: Option<&str>) {
     let file = rig.folder().join("plate.csv");
     let lines = format!("管号,结果\n{},阴性\nT 8,阴性\n{},positive\n{},negative\n", barcode(6), barcode(7), barcode(1));
     std::fs::write(&file, lines).unwrap();

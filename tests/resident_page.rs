@@ -36,7 +36,7 @@ fn now_s() -> u64 {
 fn verified(rig: &Rig, picture: &[u8], at_s: u64) -> Value {
     let (png, issuers) = (rig.folder().join("shown.png"), rig.folder().join("issuers.json"));
     std::fs::write(&png, picture).unwrap();
-    let lines = must(&["authority", "key", "list", "--json", "--data", rig.authority.data()], "").unwrap();
+    let lines = rig.authority.done(&["authority", "key", "list", "--json"]).unwrap();
     let key = |line: &str| {
         let mut key: Value = serde_json::from_str(line).unwrap();
         key.as_object_mut().unwrap().remove("valid_codes");
@@ -117,7 +117,7 @@ fn the_live_code_is_green_at_a_site_a_screenshot_of_it_is_refused_and_both_codes
     assert_eq!(exported.unwrap(), "InvalidAccessError");
 
     phone.browser.wait("the worker", "return navigator.serviceWorker.controller !== null").unwrap();
-    rig.authority.kill().unwrap();
+    rig.authority.kill();
     phone.browser.run("location.reload()").unwrap();
     phone.browser.wait("the code", "return document.querySelector('.card:not(.live) svg.qr') !== null").unwrap();
     phone.browser.wait("it is said", "return !document.querySelector('#offline').hidden").unwrap();
@@ -175,7 +175,7 @@ fn whoever_does_not_know_the_name_is_not_let_in_and_five_tries_lock_the_person()
         assert_eq!((&wrong[0], &wrong[1]), (&json!(403), &unknown[1]));
     }
     assert_eq!(session(&who.number, &who.name)[0], 429, "locked, even for the right name");
-    let looks = must(&["authority", "audit", "show", "--json", "--data", rig.authority.data()], "").unwrap();
+    let looks = rig.authority.done(&["authority", "audit", "show", "--json"]).unwrap();
     assert_eq!(looks.matches("compares the name at signing in").count(), 6, "{looks}");
     assert!(!looks.contains(&who.number));
 }
@@ -225,6 +225,6 @@ fn a_relative_is_applied_for_with_a_photograph_and_once_approved_their_code_and_
     phone.browser.wait("the sample is shown", shown).unwrap();
     let results = phone.browser.text("main").unwrap();
     assert!(results.contains("母亲") && results.contains("检测中") && results.contains("还没有采样记录"), "{results}");
-    let looks = must(&["authority", "audit", "show", "--json", "--data", rig.authority.data()], "").unwrap();
+    let looks = rig.authority.done(&["authority", "audit", "show", "--json"]).unwrap();
     assert!(looks.contains("through the resident's page"), "{looks}");
 }

@@ -268,7 +268,6 @@ impl Exchange {
                 open.note_missing(now.wall);
                 self.gone(now, link, feed);
             }
-            Frame::RetryAfter { ms } => self.compares.set(link, Some(now.mono.after_ms(u64::from(ms)))),
             Frame::Bye => {}
             Frame::Hello(_) | Frame::Chunk(_) => self.out.push(Out::Close(link, CloseReason::BadFrame)),
         }

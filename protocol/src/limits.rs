@@ -86,8 +86,14 @@ pub const WANTED_FEEDS_MAX: usize = FRAME_HEADS_MAX;
 /// Ranges one peer may have queued here.
 pub const SERVE_QUEUE_MAX: usize = 2 * FRAME_WANTS_MAX;
 
-/// Bytes of chunks sent to one peer and not yet durable there. Source: design §5.
-pub const UNACKED_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of chunks sent to one peer and not yet durable there: what a peer that is killed is sent again.
+///
+/// Source: `swabmesh bench heal`, which shows both that and the speed.
+pub const UNACKED_BYTES_MAX: usize = CHUNK_BYTES_MAX;
+
+/// Bytes of a chunk made for a peer, so that several are under way in [`UNACKED_BYTES_MAX`]. One whose writer
+/// checkpointed too rarely is longer.
+pub const SERVED_CHUNK_BYTES_MAX: usize = CHUNK_BYTES_MAX / 4;
 
 /// Bytes of chunks held back because their writer's certificate has not arrived yet.
 pub const PARKED_BYTES_MAX: usize = 4 * 1024 * 1024;

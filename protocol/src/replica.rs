@@ -34,7 +34,7 @@ use crate::io::{
     Answer, Arrival, CloseReason, Deadline, DeadlineReason, Input, LinkId, Notice, Output, Query, RequestId,
 };
 use crate::issuing::Issuer;
-use crate::limits::CHUNK_BYTES_MAX;
+use crate::limits::SERVED_CHUNK_BYTES_MAX;
 use crate::parked::Parked;
 use crate::receipting::Receipting;
 use crate::roster::Standing;
@@ -507,7 +507,8 @@ impl Replica {
     /// Reads the next range a peer asked for.
     fn pump(&mut self, link: LinkId) {
         while let Some(range) = self.exchange.next_load(link) {
-            let query = Query::Range { feed: range.feed, from: range.from, to: range.to, bytes_max: CHUNK_BYTES_MAX };
+            let bytes_max = SERVED_CHUNK_BYTES_MAX;
+            let query = Query::Range { feed: range.feed, from: range.from, to: range.to, bytes_max };
             self.ask(Purpose::Serve(link, range.feed, range.from), query);
         }
     }

@@ -147,7 +147,6 @@ impl Adversary {
             | Frame::Want(_)
             | Frame::Ack(_)
             | Frame::Gone(_)
-            | Frame::RetryAfter { .. }
             | Frame::Bye
             | Frame::Sync { .. }
             | Frame::Told { .. } => vec![bytes],

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use swabmesh_tests::access::{axe, check};
+use swabmesh_tests::place::Place;
 use swabmesh_tests::repository::root;
-use swabmesh_tests::site::{Node, Rig, resident};
+use swabmesh_tests::site::{Rig, resident};
 
 use crate::browser;
 use crate::desk::Desk;
@@ -24,7 +25,7 @@ fn wait(desk: &Desk, what: &str, script: &str) {
 }
 
 /// Two sites of a cell that know nothing of each other yet open one tube and register one person.
-fn collide(rig: &Rig) -> Node {
+fn collide(rig: &Rig) -> Place {
     let other = rig.another_site("东门采样点", "12").unwrap();
     rig.wait_in_sync().unwrap();
     let who = resident(40);

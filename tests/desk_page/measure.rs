@@ -8,7 +8,8 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
-use swabmesh_tests::site::{Node, Rig, resident};
+use swabmesh_tests::place::Place;
+use swabmesh_tests::site::{Rig, resident};
 
 use crate::desk::Desk;
 
@@ -29,7 +30,7 @@ fn say(line: &str) {
 }
 
 /// Registers people with made-up permits until the store holds as many.
-fn fill(site: &Node, people: u64) {
+fn fill(site: &Place, people: u64) {
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..CALLERS {

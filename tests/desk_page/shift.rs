@@ -90,13 +90,13 @@ fn cut(rig: &mut Rig, desk: &Desk, number: u32, code: Option<&str>) -> anyhow::R
     if number == CUTS[1] {
         // On its way while the power fails: whether it was saved, nobody knows yet.
         desk.browser.type_keys(&format!("{}{ENTER}", code.unwrap_or_default()))?;
-        rig.site.kill()?;
+        rig.site.kill();
     } else {
-        rig.site.kill()?;
+        rig.site.kill();
         desk.browser.type_keys(&format!("{}{ENTER}", code.unwrap_or_default()))?;
         desk.browser.wait("that it says so", "return document.querySelector('#verdict.red') !== null")?;
     }
-    rig.site.start()?;
+    rig.site.start(&[])?;
     let answered = format!("return window.swabmesh.toScreen.length > {before}");
     desk.browser.wait("a verdict after the power is back", &answered)?;
     desk.expect("green")

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use swabmesh_tests::browser::{Browser, Options};
-use swabmesh_tests::site::{Resident, Rig, must, resident};
+use swabmesh_tests::site::{Resident, Rig, resident};
 
 use crate::browser;
 use crate::desk::Desk;
@@ -91,9 +91,8 @@ fn a_telephone_given_at_the_last_visit_is_offered_kept_by_default_and_read_by_th
     let by_hand = |who: &Resident| {
         let arguments =
             ["site", "register", "--document", "--number", &who.number, "--name", &who.name, "--same-phone"];
-        let rest =
-            ["--tube", "2204090003", "--operator", "李强", "--reason", "again", "--json", "--data", rig.site.data()];
-        serde_json::from_str::<Value>(&must(&[&arguments[..], &rest].concat(), "").unwrap()).unwrap()
+        let rest = ["--tube", "2204090003", "--operator", "李强", "--reason", "again", "--json"];
+        serde_json::from_str::<Value>(&rig.site.done(&[&arguments[..], &rest].concat()).unwrap()).unwrap()
     };
     assert_eq!(by_hand(&who)["document_warnings"], json!([]));
     let unknown = by_hand(&silent);
@@ -106,7 +105,7 @@ fn a_telephone_given_at_the_last_visit_is_offered_kept_by_default_and_read_by_th
     desk.browser.wait("receipts", "return document.querySelectorAll('.copy dd')[2]?.textContent === '5'").unwrap();
     let shown = telephone_at_the_authority(&rig, "2204090002");
     assert!(shown.contains(PHONE) && shown.contains("沿用"), "{shown}");
-    let looks = must(&["authority", "audit", "show", "--data", rig.authority.data()], "").unwrap();
+    let looks = rig.authority.done(&["authority", "audit", "show"]).unwrap();
     let first = first["registration"].as_str().unwrap();
     let of_the_first = |line: &&str| line.contains(&format!("{first}, the telephone of ")) && line.contains("赵敏");
     assert_eq!(looks.lines().filter(of_the_first).count(), 1, "{looks}");

@@ -15,7 +15,8 @@ pub(crate) struct Phone {
 pub(crate) fn register(rig: &Rig, residents: &[&Resident]) -> anyhow::Result<()> {
     let document = |one: &&Resident| json!({ "type": 1, "number": one.number, "name": one.name });
     let documents: Vec<Value> = residents.iter().map(document).collect();
-    rig.authority.post("/residents", &json!({ "documents": documents })).map(drop)
+    rig.authority.post("/residents", &json!({ "documents": documents }))?;
+    Ok(())
 }
 
 /// A script that drops a picture on a page.

@@ -15,6 +15,12 @@ use crate::wait::{eventually, is};
 /// Longest wait for a process. A node starts in 0.2 s on idle cores.
 const WITHIN: Duration = Duration::from_secs(60);
 
+/// Between two looks at what is awaited.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Longest answer of an API that is read: the overview of a long day.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 /// Where nobody listens: an authority that nobody can dial.
 const NOWHERE: &str = "127.0.0.1:1";
 
@@ -27,6 +33,12 @@ pub struct Place {
     pub data: PathBuf,
     /// What its host is entered by; nothing for this machine.
     enter: Vec<OsString>,
+    /// Where it listens for other nodes.
+    listen: String,
+    /// What `run` is told at every start.
+    flags: Vec<String>,
+    /// Where it serves pages and API; empty before the first start.
+    url: String,
     process: Option<Child>,
 }
 
@@ -54,7 +66,7 @@ impl Place {
     /// # Errors
     /// What the program says.
     pub fn authority_at(directory: &Path, address: &str, more: &[&str]) -> io::Result<Self> {
-        let place = Self::new("authority", directory.join("city"));
+        let place = Self::at("authority", directory.join("city"));
         place.done(&[&["authority", "init", "--name", "city", "--address", address], more].concat())?;
         Ok(place)
     }
@@ -64,14 +76,22 @@ impl Place {
     /// # Errors
     /// What the program says.
     pub fn joined(directory: &Path, role: &'static str, name: &str, authority: &Self) -> io::Result<Self> {
-        let place = Self::new(role, directory.join(name));
+        let place = Self::at(role, directory.join(name));
         let cell: &[&str] = if role == "site" { &["--cell", "3"] } else { &[] };
         place.done(&[&[role, "init", "--name", name], cell].concat())?;
-        let (request, answer) = (place.data.join("enrolment/request"), directory.join(format!("{name}.answer")));
+        place.join(authority)?;
+        Ok(place)
+    }
+
+    /// Has the authority admit this node, by file.
+    ///
+    /// # Errors
+    /// What the program says.
+    pub fn join(&self, authority: &Self) -> io::Result<()> {
+        let (request, answer) = (self.data.join("enrolment/request"), self.data.join("answer"));
         let (request, answer) = (text(&request)?, text(&answer)?);
         authority.done(&["authority", "enrol", request, "--out", answer])?;
-        place.done(&[role, "join", answer])?;
-        Ok(place)
+        self.done(&[self.role, "join", answer]).map(drop)
     }
 
     /// A node whose directory is a copy of this one's: another machine with the same key and the same log.
@@ -79,18 +99,36 @@ impl Place {
     /// # Errors
     /// The directory cannot be copied.
     pub fn cloned(&self, name: &str) -> io::Result<Self> {
-        let place = Self::new(self.role, self.data.with_file_name(name));
+        let place = Self::at(self.role, self.data.with_file_name(name));
         copy(&self.data, &place.data)?;
         Ok(place)
     }
 
-    const fn new(role: &'static str, data: PathBuf) -> Self {
-        Self { role, data, enter: Vec::new(), process: None }
+    /// A node of this role in a directory; nothing is in it yet.
+    #[must_use]
+    pub fn at(role: &'static str, data: PathBuf) -> Self {
+        let listen = "127.0.0.1:0".to_owned();
+        Self { role, data, enter: Vec::new(), listen, flags: Vec::new(), url: String::new(), process: None }
     }
 
-    /// Puts the node on a host of its own, which this command enters.
+    /// Has it listen at this address at every start, so that others find it again.
+    #[must_use]
+    pub fn listening(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.listen);
+        self
+    }
+
+    /// Tells `run` this too, at every start.
+    #[must_use]
+    pub fn with(mut self, flags: &[&str]) -> Self {
+        self.flags.extend(flags.iter().map(|&flag| flag.to_owned()));
+        self
+    }
+
+    /// Puts the node on a host of its own, which this command enters; it listens on port 4001 there.
     #[must_use]
     pub fn on(mut self, host: &Command) -> Self {
+        "0.0.0.0:4001".clone_into(&mut self.listen);
         self.enter = std::iter::once(host.get_program()).chain(host.get_args()).map(OsString::from).collect();
         self
     }
@@ -109,7 +147,11 @@ impl Place {
     /// # Errors
     /// The program does not start.
     pub fn run(&self, arguments: &[&str]) -> io::Result<Answer> {
-        program::run(self.command()?.args(arguments).arg("--data").arg(&self.data), "")
+        self.fed(arguments, "")
+    }
+
+    fn fed(&self, arguments: &[&str], input: &str) -> io::Result<Answer> {
+        program::run(self.command()?.args(arguments).arg("--data").arg(&self.data), input)
     }
 
     /// Runs a command on this node that must succeed, and returns what it printed.
@@ -117,7 +159,15 @@ impl Place {
     /// # Errors
     /// What the program says.
     pub fn done(&self, arguments: &[&str]) -> io::Result<String> {
-        let answer = self.run(arguments)?;
+        self.told(arguments, "")
+    }
+
+    /// Like [`Place::done`], with this typed into it.
+    ///
+    /// # Errors
+    /// What the program says.
+    pub fn told(&self, arguments: &[&str], input: &str) -> io::Result<String> {
+        let answer = self.fed(arguments, input)?;
         match answer.code {
             Some(0) => Ok(answer.out),
             _ => Err(io::Error::other(format!("{arguments:?}: {answer:?}"))),
@@ -135,37 +185,86 @@ impl Place {
 
     /// Starts the process without a network, besides what `more` says, and waits until it is ready.
     ///
-    /// On a host of its own it listens on port 4001, else on a free one of loopback.
+    /// Its pages take a free port at the first start and keep it.
     ///
     /// # Errors
-    /// It does not become ready; the end of its log is told.
+    /// It does not become ready; its log is told.
     pub fn start(&mut self, more: &[&str]) -> io::Result<()> {
         let (ready, log) = (self.data.join("ready"), self.data.join("log"));
         let _ = std::fs::remove_file(&ready);
-        let listen = if self.enter.is_empty() { "127.0.0.1:0" } else { "0.0.0.0:4001" };
+        let pages = self.url.strip_prefix("http://").unwrap_or("127.0.0.1:0");
         let mut command = self.command()?;
-        command.args([self.role, "run", "--no-mdns", "--http-listen", "127.0.0.1:0", "--listen", listen]);
-        command.args(more).arg("--data").arg(&self.data).arg("--ready-file").arg(&ready);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(&log)?);
+        command.args([self.role, "run", "--no-mdns", "--http-listen", pages, "--listen", &self.listen]);
+        command.args(&self.flags).args(more).arg("--data").arg(&self.data).arg("--ready-file").arg(&ready);
+        let written = std::fs::File::options().create(true).append(true).open(&log)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(written);
         let child = self.process.insert(command.spawn()?);
         let began = Instant::now();
         while !ready.exists() {
             if child.try_wait()?.is_some() || began.elapsed() > WITHIN {
                 return Err(io::Error::other(format!("not ready: {}", std::fs::read_to_string(&log)?)));
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(LOOK_EVERY);
         }
+        let said: Value = serde_json::from_slice(&std::fs::read(&ready)?)?;
+        said.get("url").and_then(Value::as_str).unwrap_or_default().clone_into(&mut self.url);
         Ok(())
     }
 
-    /// Where other nodes reach the running process.
+    /// Where it serves pages and API, for whoever is on its host.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What its administrator reads in its directory.
     ///
     /// # Errors
-    /// What the program says, or that it listens nowhere yet.
+    /// It is not there.
+    pub fn token(&self) -> io::Result<String> {
+        Ok(std::fs::read_to_string(self.data.join("secrets/api-token"))?.trim().to_owned())
+    }
+
+    /// Asks its API, on this machine.
+    ///
+    /// # Errors
+    /// It does not answer, or refuses.
+    pub fn get(&self, path: &str) -> io::Result<Value> {
+        let asked = ureq::get(self.api(path)).header("authorization", format!("Bearer {}", self.token()?)).call();
+        let mut answer = asked.map_err(io::Error::other)?;
+        answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_json().map_err(io::Error::other)
+    }
+
+    /// Sends something to its API, on this machine.
+    ///
+    /// # Errors
+    /// It does not answer, or refuses.
+    pub fn post(&self, path: &str, body: &Value) -> io::Result<Value> {
+        let sent = ureq::post(self.api(path)).header("authorization", format!("Bearer {}", self.token()?));
+        let mut answer = sent.send_json(body).map_err(io::Error::other)?;
+        answer.body_mut().read_json().map_err(io::Error::other)
+    }
+
+    fn api(&self, path: &str) -> String {
+        format!("{}/api/v1{path}", self.url)
+    }
+
+    /// Where other nodes reach the running process, once it listens.
+    ///
+    /// # Errors
+    /// What the program says, or that it does not listen in time.
     pub fn address(&self) -> io::Result<String> {
-        let status = self.json(&["status"])?;
-        let address = status.get("listening").and_then(|all| all.get(0)).and_then(Value::as_str);
-        Ok(address.ok_or_else(|| io::Error::other("it listens nowhere yet"))?.to_owned())
+        let began = Instant::now();
+        loop {
+            let status = self.json(&["status"])?;
+            if let Some(address) = status.get("listening").and_then(|all| all.get(0)).and_then(Value::as_str) {
+                return Ok(address.to_owned());
+            }
+            if began.elapsed() > WITHIN {
+                return Err(io::Error::other("it listens nowhere"));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
 
     /// Cuts the process's power.

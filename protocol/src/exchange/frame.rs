@@ -90,13 +90,6 @@ pub enum Frame {
     /// "That range will not come to pass": I cannot send it (not held, or not any more), or did not take it into my log.
     #[n(10)]
     Gone(#[n(0)] Want),
-    /// "Not now": come back later.
-    #[n(11)]
-    RetryAfter {
-        /// Milliseconds.
-        #[n(0)]
-        ms: u32,
-    },
     /// "Farewell": the connection closes on purpose.
     #[n(12)]
     Bye,
@@ -227,7 +220,6 @@ impl Frame {
             | Self::Told { .. }
             | Self::Chunk(_)
             | Self::Gone(_)
-            | Self::RetryAfter { .. }
             | Self::Bye => true,
         };
         if bounded && d.position() == bytes.len() { Ok(frame) } else { Err(BadFrame) }

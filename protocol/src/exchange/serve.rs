@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::exchange::frame::{Held, Want};
 use crate::id::{FeedId, FeedShort, SeqNo};
-use crate::limits::{SERVE_QUEUE_MAX, UNACKED_BYTES_MAX};
+use crate::limits::{SERVE_QUEUE_MAX, SERVED_CHUNK_BYTES_MAX, UNACKED_BYTES_MAX};
 
 /// A range being served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Serve {
 
     /// The range to read from the store next, if the window has room and nothing is being read.
     pub fn next_load(&mut self) -> Option<Range> {
-        if self.loading || self.unacked_bytes >= UNACKED_BYTES_MAX {
+        if self.loading || self.unacked_bytes + SERVED_CHUNK_BYTES_MAX > UNACKED_BYTES_MAX {
             return None;
         }
         let range = self.queue.front().copied()?;

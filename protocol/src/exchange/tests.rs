@@ -128,7 +128,6 @@ fn name(frame: &Frame) -> &'static str {
         Frame::Chunk(_) => "chunk",
         Frame::Ack(_) => "ack",
         Frame::Gone(_) => "gone",
-        Frame::RetryAfter { .. } => "retry",
         Frame::Bye => "bye",
         Frame::Sync { .. } => "sync",
         Frame::Told { .. } => "told",

@@ -263,7 +263,7 @@ fn carry(
         Frame::Resume { .. } => "resume",
         Frame::Compare { .. } => "compare",
         Frame::Heads { .. } => "heads",
-        Frame::Chunk(_) | Frame::Ack(_) | Frame::Gone(_) | Frame::RetryAfter { .. } | Frame::Bye => "other",
+        Frame::Chunk(_) | Frame::Ack(_) | Frame::Gone(_) | Frame::Bye => "other",
     };
     crossed.frames.push((out_of_here, name, bytes.len() + LENGTH_BYTES));
     let Side { exchange, frontier, .. } = to;
