@@ -18,7 +18,7 @@ fn registered(rig: &Rig, who: &Resident, tube: &str, phone: &str) -> Value {
     let document = json!({ "type": 1, "number": who.number, "name": who.name, "phone": phone });
     let body = json!({ "tube": tube, "operator": "李强", "document": document });
     let judged = rig.site.post("/registrations", &body).unwrap();
-    assert_eq!(judged["document_warnings"], json!([]), "what was typed was kept");
+    assert_eq!(judged.get("document_warnings"), Some(&json!([])), "what was typed was kept");
     judged
 }
 
