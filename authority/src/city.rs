@@ -14,6 +14,7 @@ pub mod rebuild;
 pub mod report;
 mod routes;
 pub mod row;
+pub mod sealed;
 
 use std::sync::Arc;
 
@@ -24,8 +25,9 @@ use swabmesh_node::keys::KeyError;
 use swabmesh_node::page::operators::Operators;
 use swabmesh_node::page::setup::{Setup, SetupError};
 
-use crate::audit::Audit;
+use crate::office::retention::Retention;
 use office::Office;
+use swabmesh_node::audit::Audit;
 
 /// Why the city is not served.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +44,12 @@ pub enum CityError {
 ///
 /// # Errors
 /// [`CityError`].
-pub fn beside(ground: &Ground, audit: Arc<Audit>, database: Option<&str>) -> Result<Beside, CityError> {
+pub fn beside(
+    ground: &Ground,
+    audit: Arc<Audit>,
+    database: Option<&str>,
+    retention: Retention,
+) -> Result<Beside, CityError> {
     let directory = ground.home.desk();
     let operators = Operators::at(directory.clone());
     let setup = Setup::begin(&directory, &operators)?;
@@ -51,6 +58,7 @@ pub fn beside(ground: &Ground, audit: Arc<Audit>, database: Option<&str>) -> Res
         home: ground.home.clone(),
         token: Token::new(&ground.home.keys().token()?),
         audit,
+        retention,
         operators: Arc::new(operators),
         setup: Arc::new(setup),
         sessions: Arc::default(),

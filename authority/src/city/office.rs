@@ -17,7 +17,8 @@ use swabmesh_protocol::id::NodeKey;
 
 use super::door::{Session, Sessions};
 use super::fold::Roles;
-use crate::audit::{Audit, Look};
+use crate::office::retention::Retention;
+use swabmesh_node::audit::{Audit, Look};
 
 /// Shared by all handlers of the city.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub(super) struct Office {
     pub(super) home: Home,
     pub(super) token: Token,
     pub(super) audit: Arc<Audit>,
+    /// What the office for residents keeps.
+    pub(super) retention: Retention,
     /// Who may use the page.
     pub(super) operators: Arc<Operators>,
     /// Whether the first of them is still to be made.

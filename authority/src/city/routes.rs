@@ -30,7 +30,7 @@ use super::office::Office;
 use super::purge::{self, SignedReport};
 use super::rebuild::{self, Proof};
 use super::{door, export, follower, report};
-use crate::audit::Look;
+use swabmesh_node::audit::Look;
 
 /// Cases of an answer when nobody says how many.
 const CASES_DEFAULT: usize = 200;
@@ -271,8 +271,13 @@ async fn purged(
     let (view, roles, home) = (office.view(), office.roles().await?, office.home.clone());
     let member = office.shell.member();
     let (root, certificate) = (member.root, member.certificate_bytes.clone());
+    let (retention, now) = (office.retention.clone(), clock::wall());
     let done = tokio::task::spawn_blocking(move || {
-        let report = purge::purge(&view, &roles, &home, &root, before, clock::wall())?;
+        purge::is_over(before, now)?;
+        let in_use = |person| purge::in_use(&view, person, before, now);
+        let ended = tokio::runtime::Handle::current().block_on(retention.end(before, now, in_use));
+        let ended = ended.map_err(purge::PurgeError::from)?;
+        let report = purge::Report { office: Some(ended), ..purge::purge(&view, &roles, &home, &root, before, now)? };
         Ok::<_, purge::PurgeError>(purge::sign(&report, &home.keys(), &certificate)?)
     });
     match done.await {
