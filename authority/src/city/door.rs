@@ -20,7 +20,7 @@ use super::hall::Hall;
 
 /// Seconds a session lasts. Source: guess; a shift.
 const SESSION_S: u64 = 10 * 3_600;
-/// Sessions kept; the oldest goes first. Source: guess; an hall has dozens of screens.
+/// Sessions kept; the oldest goes first. Source: guess; an office has dozens of screens.
 const SESSIONS_MAX: usize = 256;
 /// The cookie.
 const COOKIE: Cookie = Cookie::new(Cow::Borrowed("swabmesh_authority"), "/");
