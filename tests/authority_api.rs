@@ -188,6 +188,25 @@ fn a_photograph_is_decided_by_a_person_and_every_look_is_on_record() {
     assert_eq!(checked["lines"].as_u64().unwrap(), shown.lines().count() as u64);
 }
 
+#[test]
+fn a_purge_says_what_the_office_keeps_too_and_anybody_can_check_it() {
+    let city = Authority::start(None);
+    city.tool(&["authority", "seed", "--residents", "20", "--seed", "7"]);
+    let elder = city.register(&elder());
+    let file = city.folder.path().join("purge.json").to_str().unwrap().to_owned();
+    let purge = ["authority", "purge", "--before", "2022-04-09", "--operator", "zhang", "--out", &file];
+    let report = city.tool(&purge);
+    let office = &report["office"];
+    assert_eq!((&office["residents_removed"], &office["residents_left"]), (&json!(0), &json!(21)), "{report}");
+    assert_eq!((office["kept"].as_array().unwrap().len(), &office["opened"]), (1, &json!(0)));
+    assert_eq!(city.tool(&["authority", "purge", "--check", &file]), report);
+    let person = elder["person"].as_str().unwrap();
+    let looked = city.tool(&["authority", "resident", person, "--who", "zhang", "--why", "still there"]);
+    assert_eq!(looked["number"], ELDER);
+    let shown = done(&["authority", "audit", "show", "--data", &city.data()]);
+    assert!(shown.contains("zhang: purge (retention: details before 2022-04-09"), "{shown}");
+}
+
 /// An electronic register on a port of its own: two people are of one household if their numbers begin alike.
 fn household_register() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -16,6 +16,8 @@ mod measure;
 mod pictures;
 #[path = "desk_page/shift.rs"]
 mod shift;
+#[path = "desk_page/telephone.rs"]
+mod telephone;
 #[path = "desk_page/tube.rs"]
 mod tube;
 

@@ -122,6 +122,11 @@ fn report(lab: &Page, node: &Place, axe: Option<&str>) {
             && !roll.contains(&resident(POOL).number)
     );
     lab.look(axe, "a positive pool");
+    // Whoever looked is on record, in a chain that holds.
+    let looks = node.done(&["lab", "audit", "show"]).unwrap();
+    let pool = format!("王芳: pool (tube {})", barcode(POOL));
+    assert!(looks.lines().any(|line| line.ends_with(&pool)), "{looks}");
+    assert!(node.done(&["lab", "audit", "check"]).unwrap().contains("the chain holds"));
 }
 
 /// A settled reading is not changed by a key, only by a correction with a reason.

@@ -7,13 +7,14 @@ mod door;
 pub mod export;
 pub mod fold;
 mod follower;
-mod office;
+mod hall;
 mod page;
 pub mod purge;
 pub mod rebuild;
 pub mod report;
 mod routes;
 pub mod row;
+pub mod sealed;
 
 use std::sync::Arc;
 
@@ -24,8 +25,9 @@ use swabmesh_node::keys::KeyError;
 use swabmesh_node::page::operators::Operators;
 use swabmesh_node::page::setup::{Setup, SetupError};
 
-use crate::audit::Audit;
-use office::Office;
+use crate::office::retention::Retention;
+use hall::Hall;
+use swabmesh_node::audit::Audit;
 
 /// Why the city is not served.
 #[derive(Debug, thiserror::Error)]
@@ -42,25 +44,31 @@ pub enum CityError {
 ///
 /// # Errors
 /// [`CityError`].
-pub fn beside(ground: &Ground, audit: Arc<Audit>, database: Option<&str>) -> Result<Beside, CityError> {
+pub fn beside(
+    ground: &Ground,
+    audit: Arc<Audit>,
+    database: Option<&str>,
+    retention: Retention,
+) -> Result<Beside, CityError> {
     let directory = ground.home.desk();
     let operators = Operators::at(directory.clone());
     let setup = Setup::begin(&directory, &operators)?;
-    let office = Office {
+    let hall = Hall {
         shell: ground.shell.clone(),
         home: ground.home.clone(),
         token: Token::new(&ground.home.keys().token()?),
         audit,
+        retention,
         operators: Arc::new(operators),
         setup: Arc::new(setup),
         sessions: Arc::default(),
         board: Arc::default(),
         database: database.map(Arc::from),
     };
-    let tasks = office
+    let tasks = hall
         .database
         .clone()
-        .map(|address| tokio::spawn(follower::run(office.clone(), address, ground.stopping.clone())));
-    let routes: Router = routes::router(&office).merge(page::router(&office));
+        .map(|address| tokio::spawn(follower::run(hall.clone(), address, ground.stopping.clone())));
+    let routes: Router = routes::router(&hall).merge(page::router(&hall));
     Ok(Beside { routes, tasks: tasks.into_iter().collect(), ..Beside::default() })
 }

@@ -1,6 +1,5 @@
 //! What an authority does for residents and for the city, beside its node.
 
-pub mod audit;
 pub mod channels;
 pub mod city;
 pub mod invented;
@@ -17,7 +16,7 @@ pub mod root;
 use std::sync::Arc;
 
 use swabmesh_node::beside::{Beside, Ground};
-use swabmesh_node::durable;
+use swabmesh_node::{audit, durable};
 
 /// Why the services do not start.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +43,7 @@ pub fn services(ground: &Ground, database: Option<&str>) -> Result<Beside, Servi
     let place = office::place(&ground.home);
     durable::make_directory(&place)?;
     let audit = Arc::new(audit::Audit::open(&place.join("audit.log"))?);
-    let office = office::beside(ground, Arc::clone(&audit))?;
-    Ok(office.and(city::beside(ground, audit, database)?))
+    let office = office::Office::open(ground, Arc::clone(&audit))?;
+    let city = city::beside(ground, audit, database, office.retention())?;
+    Ok(office::beside(ground, office).and(city))
 }

@@ -17,7 +17,7 @@ use swabmesh_node::http::problem::Problem;
 use swabmesh_node::keys::{KeyError, draw};
 use swabmesh_protocol::command::Refusal;
 
-use crate::audit::Audit;
+use self::retention::Retention;
 use crate::channels::{Channels, Turned};
 use crate::issuing::NotIssued;
 use crate::issuing::answers::Answers;
@@ -25,11 +25,13 @@ use crate::issuing::counter::Counter;
 use crate::lists::Tokens;
 use crate::registry::{Registry, RegistryError, RegistryOpenError};
 use crate::relatives::{Links, Register};
-use crate::residents::vault::Vault;
+use crate::residents::vault::{Vault, VaultError};
 use crate::residents::{ResidentError, Residents};
 use crate::{issuing, lists, relatives, resident, residents};
+use swabmesh_node::audit::Audit;
 
 pub mod openapi;
+pub mod retention;
 pub mod visit;
 
 /// How often files that other programs change are looked at.
@@ -87,7 +89,7 @@ impl Office {
         let registry = tokio::task::block_in_place(|| {
             draw().map(u64::from_be_bytes).map(|epoch| Registry::open(&place.join("registry"), epoch))
         })??;
-        let vault = Arc::new(Vault::new(&*keys.registry()?));
+        let vault = Arc::new(Vault::new(home.keys()));
         let residents = Residents::new(registry.clone(), Arc::clone(&vault), audit);
         let counter = Counter::open(ground.shell.clone(), registry.clone(), residents.clone())?;
         let evidence = place.join("evidence");
@@ -103,6 +105,12 @@ impl Office {
             tokens: Arc::new(Tokens::new(home.keys())),
             token: Token::new(&keys.token()?),
         })
+    }
+
+    /// What ends of what it keeps, and when.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        Retention::new(self.residents.clone(), Arc::clone(&self.links))
     }
 
     /// Lets only the operators of this authority on.
@@ -169,11 +177,8 @@ pub fn place(home: &Home) -> std::path::PathBuf {
 }
 
 /// Routes, figures and tasks of the office.
-///
-/// # Errors
-/// [`OfficeError`].
-pub fn beside(ground: &Ground, audit: Arc<Audit>) -> Result<Beside, OfficeError> {
-    let office = Office::open(ground, audit)?;
+#[must_use]
+pub fn beside(ground: &Ground, office: Office) -> Beside {
     let routes = Router::new()
         .merge(issuing::http::routes(office.clone()))
         .merge(residents::http::routes(office.clone()))
@@ -190,7 +195,7 @@ pub fn beside(ground: &Ground, audit: Arc<Audit>) -> Result<Beside, OfficeError>
         }
     });
     let figures = Arc::new(move |out: &mut String| office.figures(out));
-    Ok(Beside { routes, tasks: vec![refresh], figures: vec![figures] })
+    Beside { routes, tasks: vec![refresh], figures: vec![figures] }
 }
 
 /// The office's refusals as problems.
@@ -244,7 +249,7 @@ impl From<ResidentError> for ProblemOf {
             ResidentError::Unnamed => {
                 Self(Problem::malformed(error.to_string(), "Send `person`, or `type` and `number`."))
             }
-            ResidentError::Unknown => Self(unknown()),
+            ResidentError::Unknown | ResidentError::Vault(VaultError::Destroyed) => Self(unknown()),
             ResidentError::Registry(error) => error.into(),
             ResidentError::Vault(error) => Self(Problem::internal(&error)),
             ResidentError::Audit(error) => Self(Problem::internal(&error)),

@@ -230,6 +230,22 @@ impl Registry {
         Ok(self.store.scan(rows.table(), &KeyRange::all(), Order::Descending, 1)?.into_iter().next())
     }
 
+    /// Tells of every value that a table was ever given, removed ones included: as the journal holds them.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub fn history(&self, rows: Rows, mut each: impl FnMut(&[u8], &[u8])) -> Result<(), RegistryError> {
+        for frame in self.store.frames(Arrival::NONE.next()) {
+            let told: Vec<Row> = minicbor::decode(&frame?.payload).map_err(|_| RegistryError::Damaged)?;
+            for row in told.iter().filter(|row| row.table == rows as u8) {
+                if let Some(value) = &row.value {
+                    each(&row.key, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Finishes what is under way and closes the files.
     ///
     /// # Errors

@@ -19,13 +19,14 @@ use swabmesh_protocol::id::{Person, hex, unhex};
 use swabmesh_protocol::time::Wall;
 use zeroize::Zeroizing;
 
-use crate::audit::{AuditError, Look};
 use crate::registry::{Registry, RegistryError, Row, Rows};
-use crate::residents::vault::{Vault, VaultError};
+use crate::residents::vault::{Sealed, Vault, VaultError};
 use crate::residents::{ResidentError, Residents};
+use swabmesh_node::audit::{AuditError, Look};
 
 mod household;
 pub mod http;
+pub mod retention;
 
 pub use household::{HouseholdError, Register};
 
@@ -129,6 +130,10 @@ pub struct Link {
     /// Why.
     #[n(9)]
     pub reason: String,
+    /// The day whose key opens the photograph; none before there were keys of days. Nobody's business but the vault's.
+    #[n(10)]
+    #[serde(skip)]
+    sealed_on: Option<u32>,
 }
 
 /// Why a link was not made, changed or used. Nothing was changed.
@@ -257,9 +262,10 @@ impl Links {
         }
         self.eligible(relative, unable_to_apply, clock::wall())?;
         let link = LinkId(draw()?);
+        let mut sealed_on = None;
         let (evidence, state, decided_by, reason) = match photo {
             Some(photo) => {
-                self.keep_photo(link, &photo)?;
+                sealed_on = self.keep_photo(link, &photo, clock::wall())?;
                 (Evidence::Photo, State::Applied, String::new(), String::new())
             }
             None => {
@@ -274,8 +280,19 @@ impl Links {
             }
         };
         let since = clock::wall();
-        let link =
-            Link { link, guardian, relative, relation, unable_to_apply, evidence, state, since, decided_by, reason };
+        let link = Link {
+            link,
+            guardian,
+            relative,
+            relation,
+            unable_to_apply,
+            evidence,
+            state,
+            since,
+            decided_by,
+            reason,
+            sealed_on,
+        };
         self.registry.change(rows(&link)).await?;
         Ok(link)
     }
@@ -361,23 +378,26 @@ impl Links {
     /// # Errors
     /// [`LinkError`].
     pub fn photo(&self, link: LinkId, who: &str, why: &str) -> Result<Zeroizing<Vec<u8>>, LinkError> {
-        let whom = Some(self.get(link)?.relative);
+        let Link { relative, sealed_on, .. } = self.get(link)?;
+        let whom = Some(relative);
         let look = Look { who: who.to_owned(), what: "evidence", whom, why: why.to_owned() };
         self.residents.audit().record(clock::wall(), &look)?;
-        let sealed = std::fs::read(self.path(link)).map_err(|_| LinkError::Gone)?;
-        Ok(self.vault.open_bytes(&link.0, &sealed)?)
+        let bytes = std::fs::read(self.path(link, sealed_on)).map_err(|_| LinkError::Gone)?;
+        Ok(self.vault.open_bytes(&link.0, &Sealed { bytes, on: sealed_on })?)
     }
 
-    fn keep_photo(&self, link: LinkId, photo: &[u8]) -> Result<(), LinkError> {
+    fn keep_photo(&self, link: LinkId, photo: &[u8], at: Wall) -> Result<Option<u32>, LinkError> {
         if photo.len() > PHOTO_BYTES_MAX || media_type(photo).is_none() {
             return Err(LinkError::Photo);
         }
-        let sealed = self.vault.seal_bytes(&link.0, photo)?;
-        Ok(durable::replace(&self.path(link), &sealed, Access::Secret)?)
+        let Sealed { bytes, on } = self.vault.seal_bytes(&link.0, photo, at)?;
+        durable::replace(&self.path(link, on), &bytes, Access::Secret)?;
+        Ok(on)
     }
 
-    fn path(&self, link: LinkId) -> PathBuf {
-        Path::new(&self.evidence).join(link.to_string())
+    fn path(&self, link: LinkId, sealed_on: Option<u32>) -> PathBuf {
+        let day = sealed_on.map(|day| format!(".{day}")).unwrap_or_default();
+        Path::new(&self.evidence).join(format!("{link}{day}"))
     }
 }
 

@@ -17,11 +17,12 @@ use swabmesh_protocol::time::Wall;
 use time::Date;
 use time::macros::format_description;
 
-use self::vault::{Vault, VaultError};
-use crate::audit::{Audit, AuditError, Look};
+use self::vault::{Sealed, Vault, VaultError};
 use crate::registry::{Registry, RegistryError, Row, Rows};
+use swabmesh_node::audit::{Audit, AuditError, Look};
 
 pub mod http;
+pub mod retention;
 pub mod vault;
 
 /// What the registry holds of a person.
@@ -44,6 +45,20 @@ pub struct Resident {
     #[n(4)]
     #[cbor(with = "minicbor::bytes")]
     details: Vec<u8>,
+    /// The day whose key opens them; none before there were keys of days.
+    #[n(5)]
+    sealed_on: Option<u32>,
+}
+
+impl Resident {
+    /// The details as the vault takes them.
+    pub(crate) fn sealed(&self) -> Sealed {
+        Sealed { bytes: self.details.clone(), on: self.sealed_on }
+    }
+
+    fn with(self, Sealed { bytes, on }: Sealed) -> Self {
+        Self { details: bytes, sealed_on: on, ..self }
+    }
 }
 
 /// Who a request is about: by pseudonym, or by document.
@@ -112,13 +127,15 @@ pub struct Residents {
     registry: Registry,
     vault: Arc<Vault>,
     audit: Arc<Audit>,
+    /// Whoever registers shares it; whoever ends what is old has it alone, so that nothing new is taken for old.
+    writing: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl Residents {
     /// The residents in a registry.
     #[must_use]
-    pub const fn new(registry: Registry, vault: Arc<Vault>, audit: Arc<Audit>) -> Self {
-        Self { registry, vault, audit }
+    pub fn new(registry: Registry, vault: Arc<Vault>, audit: Arc<Audit>) -> Self {
+        Self { registry, vault, audit, writing: Arc::default() }
     }
 
     /// Judges a document and seals its details: what registers its holder.
@@ -136,13 +153,10 @@ impl Residents {
         let details = intake.details(entry, &identified)?;
         let Identified { person, name, last_four, document, warnings, .. } = identified;
         let document = document.number();
-        let resident = Resident {
-            name: name.clone(),
-            document,
-            last_four: last_four.clone(),
-            registered_at: now,
-            details: self.vault.seal(person, &details)?,
-        };
+        let Sealed { bytes: details, on: sealed_on } = self.vault.seal(person, &details, now)?;
+        let (name_too, last_four_too) = (name.clone(), last_four.clone());
+        let resident =
+            Resident { name: name_too, document, last_four: last_four_too, registered_at: now, details, sealed_on };
         let row = Row::put(Rows::Residents, person.0, &resident);
         Ok((row, Registered { person, name, document, last_four, warnings }))
     }
@@ -152,6 +166,7 @@ impl Residents {
     /// # Errors
     /// [`RegistryError`].
     pub async fn register(&self, rows: Vec<Row>) -> Result<(), RegistryError> {
+        let _shared = self.writing.read().await;
         self.registry.change(rows).await
     }
 
@@ -171,7 +186,7 @@ impl Residents {
         let look = Look { who: who.to_owned(), what: "details", whom: Some(person), why: why.to_owned() };
         self.audit.record(clock::wall(), &look)?;
         let resident = self.get(person)?.ok_or(ResidentError::Unknown)?;
-        Ok(self.vault.open(person, &resident.details)?)
+        Ok(self.vault.open(person, &resident.sealed())?)
     }
 
     /// Which relatives' codes a person's age allows at a moment; `None` when no date of birth is known.
@@ -187,6 +202,12 @@ impl Residents {
             .as_ref()
             .and_then(|born| Date::parse(born.expose(), format_description!("[year]-[month]-[day]")).ok());
         Ok(born.map(|born| category_on(born, day_in_shanghai(at))))
+    }
+
+    /// What opens their details, and the photographs of their relatives.
+    #[must_use]
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// The audit log of these residents.
@@ -216,9 +237,11 @@ pub fn whose(shell: &Shell, named: &Named) -> Result<Person, ResidentError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use swabmesh_node::keys::Keys;
+
     use super::*;
-    use crate::audit;
+    use swabmesh_node::audit;
 
     const NOW: Wall = Wall::from_seconds(1_649_433_600);
 
@@ -226,7 +249,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let registry = Registry::open(&dir.path().join("registry"), 1).unwrap();
         let audit = Arc::new(Audit::open(&dir.path().join("audit.log")).unwrap());
-        (dir, Residents::new(registry, Arc::new(Vault::new(&[7; 32])), audit))
+        let vault = Arc::new(Vault::new(Keys::at(dir.path().join("secrets"))));
+        (dir, Residents::new(registry, vault, audit))
     }
 
     fn entry(document: u8, number: &str) -> DocumentEntry {
@@ -238,6 +262,14 @@ mod tests {
             phone: text("13800000000"),
             ..Default::default()
         }
+    }
+
+    /// Somebody's details.
+    pub(crate) fn details() -> Details {
+        let persons = PersonKey::new([9; 32]);
+        let intake = Intake { persons: &persons, seal_to: None, now: NOW };
+        let entry = entry(1, "11010519491231002X");
+        intake.details(&entry, &intake.identify(&entry).unwrap()).unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use crate::Outcome;
 
+mod audit;
 mod authority;
 mod bench;
 mod bundle;

@@ -113,7 +113,7 @@ function refused(error, scan) {
 // Registers what was typed; returns what was wrong, for the form that is still open.
 async function typed(scan) {
   try {
-    const answer = await post("/desk/registrations", { tube: desk.tube?.barcode ?? "", document: scan.document, reason: scan.reason ?? null });
+    const answer = await post("/desk/registrations", { tube: desk.tube?.barcode ?? "", document: scan.document, same_phone: scan.samePhone, reason: scan.reason ?? null });
     scan.done?.(null);
     person(answer, scan);
     if (!answer.needs_reason) scan.document = null;
@@ -125,7 +125,7 @@ async function typed(scan) {
   drawn(scan);
 }
 
-documents.whenTyped((entry) => new Promise((done) => queue.push({ document: entry, at: performance.now(), since: Date.now(), done })));
+documents.whenTyped((entry, samePhone) => new Promise((done) => queue.push({ document: entry, samePhone, at: performance.now(), since: Date.now(), done })));
 
 function render() {
   if (!$("waiting")) {

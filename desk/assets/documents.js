@@ -6,6 +6,7 @@ import { post } from "./page/ask.js";
 import { el } from "./page/dom.js";
 import { current, onLanguage, t } from "./page/text.js";
 import { desk } from "./state.js";
+import { date } from "./time.js";
 
 const TYPES = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 const INFANT = 8;
@@ -18,7 +19,7 @@ const ADULT_TYPES = [1, 2, 3, 4, 5, 6];
 let register = async () => {};
 let open = null;
 
-// `then(body)` registers what was typed; the panel closes when it was taken.
+// `then(entry, samePhone)` registers what was typed; the panel closes when it was taken.
 export function whenTyped(then) {
   register = then;
 }
@@ -33,6 +34,9 @@ class Form {
     this.type = type;
     this.values = { number };
     this.stated = false;
+    // When this person last gave a telephone here: its number is sealed, so the registration only says "the same".
+    this.phoneGivenAt = null;
+    this.samePhone = true;
     this.timer = null;
     this.asked = 0;
   }
@@ -68,6 +72,7 @@ class Form {
       autocomplete: "off",
       oninput: (event) => {
         this.values[name] = event.target.value;
+        this.offerPhone();
         this.checkSoon();
       },
     });
@@ -91,10 +96,31 @@ class Form {
       const stated = el("input", { type: "checkbox", id: "document-stated", checked: this.stated, onchange: (event) => (this.stated = event.target.checked) });
       fields.push(el("label.check", { for: "document-stated" }, stated, el("span", {}, t("document.stated"))));
     }
-    fields.push(...this.field("phone", "document.phone", { type: "tel", maxLength: 24 }));
+    fields.push(...this.field("phone", "document.phone", { type: "tel", maxLength: 24 }), this.phoneOffer());
     fields.push(...this.field("remark", type === OTHER ? "document.remark-needed" : "document.remark", { type: "text", maxLength: 120, required: type === OTHER }));
     fields.push(el("p.hint", {}, t("document.sealed")));
     return fields;
+  }
+
+  phoneOffer() {
+    const same = el("input", { type: "checkbox", id: "document-same-phone", checked: this.samePhone, onchange: (event) => (this.samePhone = event.target.checked) });
+    this.offer = el("label.check", { for: "document-same-phone", hidden: true }, same, el("span", {}));
+    this.offerPhone();
+    return this.offer;
+  }
+
+  offersPhone() {
+    return this.phoneGivenAt !== null && !this.values.phone?.trim();
+  }
+
+  offerPhone() {
+    this.offer.hidden = !this.offersPhone();
+    if (this.offersPhone()) this.offer.lastChild.textContent = t("document.same-phone", { date: date(this.phoneGivenAt) });
+  }
+
+  knowsPhone(givenAt) {
+    this.phoneGivenAt = givenAt ?? null;
+    this.offerPhone();
   }
 
   parent() {
@@ -149,6 +175,8 @@ class Form {
     const { said } = this;
     const enough = this.type === INFANT ? entry.born && entry.guardian.number : (entry.number?.length ?? 0) >= (PAD_TYPES.includes(this.type) ? 8 : 5);
     if (!enough) {
+      this.asked += 1;
+      this.knowsPhone(null);
       said.textContent = "";
       said.className = "said";
       return;
@@ -158,11 +186,14 @@ class Form {
     try {
       const checked = await post("/desk/documents/check", unnamed ? { ...entry, name: "—" } : entry, { unattended: true });
       if (ask !== this.asked) return;
+      this.knowsPhone(checked.phone_given_at);
       const unusual = checked.warnings.length ? (current() === "en" ? checked.warnings.join(" · ") : t("document.unusual")) : "";
       said.className = `said ${unusual ? "warn" : "good"}`;
       said.textContent = `${t("document.fits", { last: checked.last_four })}${unusual ? ` · ${unusual}` : ""}`;
     } catch (error) {
-      if (ask !== this.asked || !error.words) return;
+      if (ask !== this.asked) return;
+      this.knowsPhone(null);
+      if (!error.words) return;
       said.className = "said bad";
       said.textContent = `${current() === "en" ? error.words.what : t("problem.document")} · ${t("document.offer")}`;
     }
@@ -175,7 +206,7 @@ class Form {
       return;
     }
     const entry = this.entry();
-    const failed = await register(entry);
+    const failed = await register(entry, this.offersPhone() && this.samePhone);
     if (!failed) return closePanel();
     this.said.className = "said bad";
     this.said.replaceChildren(

@@ -39,14 +39,15 @@ function list(flags) {
 
 function one(flag) {
   const tube = flag.about.tube;
-  const when = flag.parties.map((party) => dayAndTime(party.at)).join(t("comma"));
+  // Registrations say when they were by themselves.
+  const when = flag.registrations.length ? "" : ` · ${flag.parties.map((party) => dayAndTime(party.at)).join(t("comma"))}`;
   const open = isOpen(flag);
   return el(
     `li.${open ? (flag.ours ? "act" : "look") : "past"}`,
     {},
     el("b", {}, t(`flag.${flag.kind}`), tube ? ` · ${tube}` : ""),
     open && el("p", {}, t(`flag.${flag.kind}.do`)),
-    el("p.hint", {}, `${flag.ours ? t("inbox.ours") : t("inbox.authority")} · ${when}`),
+    el("p.hint", {}, `${flag.ours ? t("inbox.ours") : t("inbox.authority")}${when}`),
     flag.registrations.length > 0 && el("ul.people", {}, flag.registrations.map((of) => registration(of, open))),
     flag.decision ? el("p", {}, decided(flag.decision)) : !open && el("p", {}, t("inbox.over")),
     flag.seen && el("p.hint", {}, t("inbox.seen-by", { who: flag.seen.by, at: dayAndTime(flag.seen.at) })),

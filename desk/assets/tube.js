@@ -26,7 +26,7 @@ function render() {
     el(
       "div.tube-count",
       { "aria-label": tube ? t("tube.count", { count: tube.count, pool: tube.pool }) : t("tube.none") },
-      el("b", {}, tube ? String(tube.count) : "–"),
+      el(tube ? "b" : "b.none", {}, tube ? String(tube.count) : "–"),
       el("span", {}, ` / ${tube ? tube.pool : pool}`),
     ),
     el(

@@ -13,6 +13,7 @@ mod day;
 mod guard;
 mod inbox;
 mod label;
+pub mod looks;
 mod recent;
 mod scan;
 pub mod sessions;
@@ -35,6 +36,7 @@ use tokio::sync::{Mutex, Semaphore};
 use self::board::Board;
 use self::day::Figures;
 use self::inbox::Seen;
+use self::looks::Looks;
 use self::sessions::Sessions;
 use self::tls::{Certificate, Encrypted, TlsError};
 
@@ -66,6 +68,7 @@ struct Pages {
     frames: Arc<Semaphore>,
     board: Arc<Board>,
     seen: Arc<Seen>,
+    looks: Arc<Looks>,
     /// The figures of the board, and when they were counted.
     counted: Arc<Mutex<Option<(Instant, Figures)>>>,
     cookie: Cookie,
@@ -106,11 +109,23 @@ pub fn pages(ground: &Ground) -> Result<Beside, PagesError> {
     let cookie = guard::cookie(&shell.node().snapshot().core.node);
     let board = Arc::new(Board::at(&directory));
     let seen = Arc::new(Seen::at(&directory));
+    let looks = Arc::new(Looks::at(&directory));
     let counted = Arc::default();
     let encrypted_too = encrypted.clone();
     let role = ground.shell.member().certificate.role;
-    let pages =
-        Pages { shell, operators, sessions, setup, encrypted: encrypted_too, frames, board, seen, counted, cookie };
+    let pages = Pages {
+        shell,
+        operators,
+        sessions,
+        setup,
+        encrypted: encrypted_too,
+        frames,
+        board,
+        seen,
+        looks,
+        counted,
+        cookie,
+    };
     let routes = router(pages, role);
     let mut tasks = Vec::new();
     if let Some(encrypted) = encrypted {

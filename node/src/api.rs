@@ -89,6 +89,9 @@ pub struct NewRegistration {
     /// A document that was shown or stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<DocumentEntry>,
+    /// With a document without a telephone: it is the one of the person's last visit here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub same_phone: bool,
 }
 
 /// `POST /registrations/{id}/void`.

@@ -12,6 +12,7 @@ mod metrics;
 mod nodes;
 mod overview;
 pub mod problem;
+pub mod registering;
 mod registrations;
 pub mod results;
 pub mod tubes;
@@ -37,6 +38,7 @@ use crate::clock;
 use crate::enrolment::Membership;
 use crate::intake::Intake;
 use crate::runtime::NodeHandle;
+use crate::telephones::Telephones;
 
 /// Bytes of a request's body. Source: guess; the largest is a registration with an address and a remark.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -52,13 +54,14 @@ const LINES_MAX: usize = 1_000;
 pub struct Shell {
     node: NodeHandle,
     member: Arc<Membership>,
+    telephones: Arc<Telephones>,
 }
 
 impl Shell {
     /// A shell around a running node.
     #[must_use]
-    pub fn new(node: NodeHandle, member: Arc<Membership>) -> Self {
-        Self { node, member }
+    pub fn new(node: NodeHandle, member: Arc<Membership>, telephones: Arc<Telephones>) -> Self {
+        Self { node, member, telephones }
     }
 
     /// The running node.

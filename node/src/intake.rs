@@ -8,13 +8,13 @@ use swabmesh_protocol::document::infant::{Infant, InfantError, Relation};
 use swabmesh_protocol::document::refusal::{DocumentError, Problem, Route as OpenRoute};
 use swabmesh_protocol::document::{Checked, DocumentType, UnknownDocumentType, Warning, check};
 use swabmesh_protocol::fact::Route;
-use swabmesh_protocol::id::{Person, hex};
+use swabmesh_protocol::id::{EntryId, Person, hex};
 use swabmesh_protocol::name::{last_four, mask_name};
 use swabmesh_protocol::person::PersonKey;
 use swabmesh_protocol::seal::details::{self, Details};
 use swabmesh_protocol::seal::{SealError, SealPublic};
 use swabmesh_protocol::sensitive::Sensitive;
-use swabmesh_protocol::telephone::{self, TelephoneError};
+use swabmesh_protocol::telephone::{self, Telephone, TelephoneError};
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::Wall;
 use time::Date;
@@ -88,6 +88,17 @@ pub struct Identified {
     born: Option<Sensitive<Date>>,
 }
 
+/// What a node registers of a document.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What the core registers.
+    pub presented: Presented,
+    /// Soft rules that did not hold, in words.
+    pub warnings: Vec<String>,
+    /// Whether the sealed details hold a telephone's number: what a later visit may refer to.
+    pub holds_number: bool,
+}
+
 /// What a node needs to take documents in.
 #[derive(Debug)]
 pub struct Intake<'a> {
@@ -142,17 +153,25 @@ impl Intake<'_> {
         Ok(self.persons.person(&number(entry, document, day_in_shanghai(self.now))?))
     }
 
-    /// Makes of a document what the core registers, and the warnings that go with it.
+    /// Makes of a document what the core registers. Without a telephone it is the one of the registration `as_in`.
     ///
     /// # Errors
     /// [`IntakeError`].
-    pub fn present(&self, entry: &DocumentEntry) -> Result<(Presented, Vec<String>), IntakeError> {
-        let identified = self.identify(entry)?;
-        let details = self.seal(entry, &identified)?;
+    pub fn present(
+        &self,
+        entry: &DocumentEntry,
+        identified: Identified,
+        as_in: Option<EntryId>,
+    ) -> Result<Prepared, IntakeError> {
+        let mut plain = self.details(entry, &identified)?;
+        let given = plain.telephone.is_some();
+        plain.telephone = plain.telephone.or(as_in.map(Telephone::AsIn));
+        let details = self.seal(&plain)?;
         let mut warnings = identified.warnings;
         if details.is_none() {
             warnings.push("no key of the authority is here yet: telephone and address were not kept".to_owned());
         }
+        let sealed = details.is_some();
         let by_hand = matches!(identified.document, DocumentType::Infant | DocumentType::Other);
         let route = match (by_hand, entry.stated) {
             (true, _) => Route::ByHand,
@@ -168,7 +187,7 @@ impl Intake<'_> {
             guardian: identified.guardian,
             details,
         };
-        Ok((presented, warnings))
+        Ok(Prepared { holds_number: given && sealed, presented, warnings })
     }
 
     fn guardian(&self, guardian: &GuardianEntry, today: Date) -> Result<Person, IntakeError> {
@@ -192,7 +211,7 @@ impl Intake<'_> {
             name: identified.full_name.clone(),
             document: identified.document,
             number: identified.checked.number().clone(),
-            telephone,
+            telephone: telephone.map(Telephone::Number),
             address: personal(&entry.address),
             remark: personal(&entry.remark),
             born: identified.born.as_ref().map(|born| Sensitive::new(born.expose().to_string())),
@@ -200,11 +219,10 @@ impl Intake<'_> {
         })
     }
 
-    fn seal(&self, entry: &DocumentEntry, identified: &Identified) -> Result<Option<Vec<u8>>, IntakeError> {
-        let details = self.details(entry, identified)?;
+    fn seal(&self, details: &Details) -> Result<Option<Vec<u8>>, IntakeError> {
         let Some((day, public)) = self.seal_to else { return Ok(None) };
         let day = i32::try_from(day).ok().and_then(|day| Date::from_julian_day(UNIX_EPOCH_JULIAN_DAY + day).ok());
-        Ok(Some(details::seal(&public, day.unwrap_or(Date::MAX), draw()?, &details)?))
+        Ok(Some(details::seal(&public, day.unwrap_or(Date::MAX), draw()?, details)?))
     }
 }
 

@@ -8,7 +8,8 @@
 //! | `root.key` | Ed25519: signs certificates, trust lists, policies | the authority |
 //! | `issuer.key` | Ed25519: signs codes, the first of its kind | the authority |
 //! | `issuers/KEY.key` | Ed25519: sign codes in their time, named by the public key | the authority |
-//! | `registry.key` | ChaCha20-Poly1305: opens the details in the registry of residents | the authority |
+//! | `registry.key` | XChaCha20-Poly1305: opens what the office encrypted before it had keys of days; then it goes | the authority |
+//! | `registry/DAY.key` | XChaCha20-Poly1305: opens what the office encrypted on that day (P3) | the authority |
 //! | `details/DAY.key` | X25519: opens details sealed on that day; destroying it destroys them (P3) | the authority |
 
 use std::io;
@@ -44,6 +45,28 @@ impl Signing {
             Self::Root => "root.key",
             Self::Issuer => "issuer.key",
         }
+    }
+}
+
+/// What keys of days open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Daily {
+    /// Details that desks sealed to the authority.
+    Details,
+    /// Details and photographs that the authority's own office keeps.
+    Registry,
+}
+
+impl Daily {
+    const fn directory(self) -> &'static str {
+        match self {
+            Self::Details => "details",
+            Self::Registry => "registry",
+        }
+    }
+
+    fn file(self, day: u32) -> String {
+        format!("{}/{day}.key", self.directory())
     }
 }
 
@@ -204,15 +227,21 @@ impl Keys {
         Ok(keys)
     }
 
-    /// The key that the registry of residents is encrypted with; drawn and written if there is none yet.
+    /// The key that the office encrypts with on a day; drawn and written if there is none yet.
     ///
     /// # Errors
     /// [`KeyError`].
-    pub fn registry(&self) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-        match self.read(REGISTRY_FILE) {
-            Err(KeyError::Missing { .. }) => self.make(REGISTRY_FILE),
-            read => read,
-        }
+    pub fn registry(&self, day: u32) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        self.of_day(Daily::Registry, day)
+    }
+
+    /// The key that opens what the office encrypted on a day, or before there were keys of days. Every caller is a look
+    /// at personal details, or their end (P4, P3).
+    ///
+    /// # Errors
+    /// [`KeyError::Missing`] when it was destroyed, or never made.
+    pub fn open_registry(&self, day: Option<u32>) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        self.read(&day.map_or_else(|| REGISTRY_FILE.to_owned(), |day| Daily::Registry.file(day)))
     }
 
     /// The public half of the key that opens details of a day; drawn and written if there is none yet.
@@ -222,13 +251,16 @@ impl Keys {
     /// # Errors
     /// [`KeyError`].
     pub fn details(&self, day: u32) -> Result<SealPublic, KeyError> {
-        let file = format!("details/{day}.key");
-        durable::make_directory(&self.0.join("details"))?;
-        let seed = match self.read(&file) {
+        self.of_day(Daily::Details, day).map(|seed| SealSecret::derive(&seed).1)
+    }
+
+    fn of_day(&self, what: Daily, day: u32) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        let file = what.file(day);
+        durable::make_directory(&self.0.join(what.directory()))?;
+        match self.read(&file) {
             Err(KeyError::Missing { .. }) => self.make(&file),
             read => read,
-        };
-        seed.map(|seed| SealSecret::derive(&seed).1)
+        }
     }
 
     /// The key that opens details of a day. Every caller is a look at personal details, or their end (P4, P3).
@@ -236,15 +268,15 @@ impl Keys {
     /// # Errors
     /// [`KeyError::Missing`] when it was destroyed, or never made.
     pub fn open_details(&self, day: u32) -> Result<(SealSecret, SealPublic), KeyError> {
-        self.read(&format!("details/{day}.key")).map(|seed| SealSecret::derive(&seed))
+        self.read(&Daily::Details.file(day)).map(|seed| SealSecret::derive(&seed))
     }
 
     /// The days whose keys are here, in order.
     ///
     /// # Errors
     /// [`KeyError::Read`].
-    pub fn details_days(&self) -> Result<Vec<u32>, KeyError> {
-        let path = self.0.join("details");
+    pub fn days(&self, of: Daily) -> Result<Vec<u32>, KeyError> {
+        let path = self.0.join(of.directory());
         let files = match std::fs::read_dir(&path) {
             Ok(files) => files,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -256,14 +288,26 @@ impl Keys {
         Ok(days)
     }
 
-    /// Destroys the key of a day: what was sealed to it opens no more, wherever it lies (P3).
+    /// Destroys the key of a day: what was sealed with it opens no more, wherever it lies (P3).
     ///
     /// Written over first. A file system that keeps old blocks, and a backup, keep the key: neither belongs under it.
     ///
     /// # Errors
     /// [`KeyError`]; a key that is gone already is no error.
-    pub fn destroy_details(&self, day: u32) -> Result<(), KeyError> {
-        let path = self.0.join(format!("details/{day}.key"));
+    pub fn destroy(&self, of: Daily, day: u32) -> Result<(), KeyError> {
+        self.destroy_file(&of.file(day))
+    }
+
+    /// Destroys the key of what the office encrypted before there were keys of days: nothing needs it any more.
+    ///
+    /// # Errors
+    /// [`KeyError`]; a key that is gone already is no error.
+    pub fn destroy_first_registry(&self) -> Result<(), KeyError> {
+        self.destroy_file(REGISTRY_FILE)
+    }
+
+    fn destroy_file(&self, file: &str) -> Result<(), KeyError> {
+        let path = self.0.join(file);
         let failed = |source| WriteError { path: path.clone(), source };
         let mut file = match std::fs::OpenOptions::new().write(true).open(&path) {
             Ok(file) => file,
@@ -350,14 +394,14 @@ mod tests {
     #[test]
     fn the_key_of_a_day_is_destroyed_for_good_and_the_others_stay() {
         let (dir, keys) = keys();
-        assert_eq!(keys.details_days().unwrap(), Vec::<u32>::new());
+        assert_eq!(keys.days(Daily::Details).unwrap(), Vec::<u32>::new());
         let made = keys.details(19_000).unwrap();
         keys.details(19_001).unwrap();
         assert_eq!(keys.open_details(19_000).unwrap().1, made);
-        keys.destroy_details(19_000).unwrap();
-        keys.destroy_details(19_000).unwrap();
+        keys.destroy(Daily::Details, 19_000).unwrap();
+        keys.destroy(Daily::Details, 19_000).unwrap();
         assert!(matches!(keys.open_details(19_000), Err(KeyError::Missing { .. })));
-        assert_eq!(keys.details_days().unwrap(), [19_001]);
+        assert_eq!(keys.days(Daily::Details).unwrap(), [19_001]);
         assert!(!dir.path().join("details/19000.key").exists());
     }
 

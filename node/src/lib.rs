@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod api;
+pub mod audit;
 pub mod beside;
 pub mod bundle;
 pub mod clock;
@@ -22,3 +23,4 @@ pub mod runtime;
 pub mod serve;
 pub mod store;
 pub mod telemetry;
+pub mod telephones;

@@ -27,6 +27,7 @@ use crate::keys::{KeyError, Signing, draw};
 use crate::network::NetworkTimes;
 use crate::runtime::{NodeHandle, Setup, StartError};
 use crate::store::options::StoreOptions;
+use crate::telephones::Telephones;
 use crate::{clock, duties, telemetry};
 
 /// How long open requests may go on after a stop was asked for. Source: guess; pages hold event streams open for ever.
@@ -206,6 +207,7 @@ impl Service {
             role: self.config.role,
             pid: std::process::id(),
         };
+        let telephones = Arc::new(Telephones::at(&self.home.desk())?);
         let node = NodeHandle::start(self.setup).await?;
         let authority = self.config.role == Role::Authority;
         let renew_before_s = u64::from(self.config.renew_days) * DAY_S;
@@ -213,7 +215,7 @@ impl Service {
         let keeper = tokio::spawn(duties::keep_certificate(node.certificate(), self.home.clone()));
 
         let (stopping, mut stopped) = watch::channel(false);
-        let shell = Shell::new(node.clone(), Arc::new(self.member));
+        let shell = Shell::new(node.clone(), Arc::new(self.member), telephones);
         let ground = Ground {
             home: self.home.clone(),
             shell: shell.clone(),

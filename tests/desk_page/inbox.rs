@@ -88,6 +88,8 @@ fn the_inbox_is_drawn_for_the_documentation() {
     let _other = collide(&rig);
     for (name, width, height) in [("inbox-phone", 360, 740), ("inbox", 1_920, 1_080)] {
         let desk = Desk::open(&rig, width, height).unwrap();
+        let receipted = "return document.querySelectorAll('.copy dd')[2]?.textContent === '1'";
+        desk.browser.wait("the receipt", receipted).unwrap();
         wait(&desk, "both flags", "(panel) => panel.querySelectorAll('.flags > li').length === 2");
         let file = root().join(format!("docs/pictures/desk/{name}.png"));
         std::fs::write(file, desk.browser.picture().unwrap()).unwrap();

@@ -13,8 +13,9 @@ use crate::{POOL, TUBES, barcode, fill, pack, receive, until};
 /// A phone, and a monitor.
 const SIZES: [(&str, u32, u32); 2] = [("-phone", 360, 740), ("", 1_920, 1_080)];
 
-/// Keeps what a page shows, at both sizes.
+/// Keeps what a page shows, at both sizes, once no passing notice covers it.
 fn keep(browser: &Browser, folder: &Path, name: &str) {
+    browser.wait("the notices are gone", "return !document.querySelector('#notices .notice')").unwrap();
     for (size, width, height) in SIZES {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         browser.devtools("Emulation.setDeviceMetricsOverride", &metrics).unwrap();
@@ -31,6 +32,8 @@ fn the_laboratory_the_board_and_the_end_of_the_day_are_drawn_for_the_documentati
     fill(&rig, TUBES);
     let site = Page::open(rig.site.url(), 1_280, 900).unwrap();
     pack(&site, None);
+    let receipted = "return document.querySelectorAll('#safety .copy dd')[2]?.textContent === '8'";
+    site.browser.wait("receipts", receipted).unwrap();
     keep(&site.browser, &folder, "box");
     site.browser.click_text("关闭").unwrap();
     site.browser.click_text("日终").unwrap();

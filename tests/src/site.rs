@@ -118,6 +118,7 @@ impl Rig {
             let status = self.site.get("/status")?;
             if !status["peers"][0]["in_sync_since"].is_null()
                 && status["lists"].as_array().is_some_and(|l| !l.is_empty())
+                && !status["advice"].to_string().contains("no key of the authority")
             {
                 return Ok(());
             }

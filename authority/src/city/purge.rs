@@ -11,16 +11,18 @@ use ed25519_dalek::{Signature, Signer, Verifier, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use swabmesh_node::home::Home;
-use swabmesh_node::keys::{KeyError, Keys, Signing};
+use swabmesh_node::keys::{Daily, KeyError, Keys, Signing};
 use swabmesh_protocol::certificate::{Certificate, CertificateError};
 use swabmesh_protocol::fact::{Fact, Role};
-use swabmesh_protocol::id::{EntryId, Hash, IdError, SeqNo, hex, unhex};
-use swabmesh_protocol::project::{control, entries};
+use swabmesh_protocol::id::{EntryId, Hash, IdError, Person, SeqNo, hex, unhex};
+use swabmesh_protocol::project::{code, control, entries, issued, prior};
 use swabmesh_protocol::seal::{SealPublic, SealSecret, details};
+use swabmesh_protocol::time::{Stamp, Wall};
 use swabmesh_protocol::view::{View, ViewError};
 
 use super::day::Day;
 use super::fold::{Roles, feeds};
+use crate::office::retention::{OfficeReport, RetentionError};
 
 /// What is signed begins with this.
 const PREFIX: &str = "swabmesh purge 1\n";
@@ -42,6 +44,9 @@ pub enum PurgeError {
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// What the office keeps.
+    #[error(transparent)]
+    Office(#[from] RetentionError),
 }
 
 /// One key that was destroyed, or was gone already.
@@ -80,6 +85,9 @@ pub struct Report {
     pub opened: u64,
     /// Entries of the log that were looked through.
     pub entries: u64,
+    /// What the authority's own office no longer holds; none in reports made before it was part of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub office: Option<OfficeReport>,
 }
 
 /// A report with what proves whose it is.
@@ -122,6 +130,30 @@ pub enum NotProved {
     },
 }
 
+/// Whether the log still needs somebody to be known: they hold a valid code, or were registered since a day.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn in_use<V: View>(view: &V, person: Person, since: Day, now: Wall) -> Result<bool, ViewError> {
+    for held in issued(view, &person)?.iter().filter(|held| held.expires_at > now) {
+        if code(view, &held.code)?.is_some_and(|record| !record.revoked) {
+            return Ok(true);
+        }
+    }
+    Ok(!prior(view, &person, Stamp::default().next(Wall(since.start_ms())), 1)?.is_empty())
+}
+
+/// Refuses a day that is not over.
+///
+/// # Errors
+/// [`PurgeError::NotOver`].
+pub fn is_over(before: Day, now: Wall) -> Result<(), PurgeError> {
+    if before.0 > swabmesh_node::clock::day(now) {
+        return Err(PurgeError::NotOver { day: before.to_string() });
+    }
+    Ok(())
+}
+
 /// Destroys the keys of all days before one, and says what was destroyed.
 ///
 /// # Errors
@@ -132,13 +164,11 @@ pub fn purge<V: View>(
     home: &Home,
     root: &VerifyingKey,
     before: Day,
-    now: swabmesh_protocol::time::Wall,
+    now: Wall,
 ) -> Result<Report, PurgeError> {
-    if before.0 > swabmesh_node::clock::day(now) {
-        return Err(PurgeError::NotOver { day: before.to_string() });
-    }
+    is_over(before, now)?;
     let keys = home.keys();
-    let here: BTreeSet<u32> = keys.details_days()?.into_iter().collect();
+    let here: BTreeSet<u32> = keys.days(Daily::Details)?.into_iter().collect();
     let mut published = Vec::new();
     for (entry, fact) in control(view)? {
         if let Fact::SealKey(key) = fact
@@ -149,9 +179,9 @@ pub fn purge<V: View>(
         }
     }
     for day in here.range(..before.0) {
-        keys.destroy_details(*day)?;
+        keys.destroy(Daily::Details, *day)?;
     }
-    let left = keys.details_days()?;
+    let left = keys.days(Daily::Details)?;
     let sealed = look_through(view, roles, before, &secrets(&keys, &left)?)?;
     Ok(Report {
         root: hex(root.as_bytes()),
@@ -164,6 +194,7 @@ pub fn purge<V: View>(
         tried: sealed.tried,
         opened: sealed.opened,
         entries: sealed.entries,
+        office: None,
     })
 }
 

@@ -19,7 +19,6 @@ use swabmesh_protocol::code::{Kind, OfKind};
 use swabmesh_protocol::fact::Remark;
 
 use super::{Application, HouseholdError, Link, LinkError, LinkId, PHOTO_BYTES_MAX, State, media_type};
-use crate::audit::Look;
 use crate::issuing::http::revoke;
 use crate::issuing::{Issued, Order};
 use crate::office::visit::Visit;
@@ -27,6 +26,7 @@ use crate::office::{Office, ProblemOf};
 use crate::registry::Rows;
 use crate::residents::http::LookAt;
 use crate::residents::{Named, whose};
+use swabmesh_node::audit::Look;
 
 /// Links in one answer.
 const LINES_MAX: usize = 1_000;

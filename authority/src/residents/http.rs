@@ -13,6 +13,7 @@ use swabmesh_node::clock;
 use swabmesh_node::http::body::{Asked, Body, Named as InPath};
 use swabmesh_node::http::problem::Problem;
 use swabmesh_protocol::id::Person;
+use swabmesh_protocol::telephone::Telephone;
 
 use super::{Registered, ResidentError};
 use crate::office::visit::Visit;
@@ -133,7 +134,7 @@ async fn look(
         name: details.name.expose().clone(),
         document: details.document.number(),
         number: details.number.expose().clone(),
-        phone: text(&details.telephone),
+        phone: text(&details.telephone.as_ref().and_then(Telephone::number).cloned()),
         address: text(&details.address),
         remark: text(&details.remark),
         born: text(&details.born),

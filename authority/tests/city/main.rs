@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod exports;
+mod office;
 mod postgres;
 mod projection;
 mod retention;
+mod telephone;
 mod world;

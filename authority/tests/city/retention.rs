@@ -7,6 +7,7 @@ use swabmesh_node::config::Config;
 use swabmesh_node::enrolment::Membership;
 use swabmesh_node::enrolment::found::found;
 use swabmesh_node::home::Home;
+use swabmesh_node::keys::Daily;
 use swabmesh_protocol::document::DocumentType;
 use swabmesh_protocol::fact::{Fact, Opened, Registered, Role, Route, SealKey};
 use swabmesh_protocol::id::{Lane, Person, SeqNo};
@@ -92,7 +93,7 @@ fn after_a_purge_no_copy_of_the_log_opens_and_the_report_holds_with_nothing_but_
     assert!(report.keys[0].now && report.keys[0].public == swabmesh_protocol::id::hex(&first.0));
 
     // The store, a neighbour's copy and a bundle hold the same sealed bytes: no key on this machine opens them.
-    for day in keys.details_days().unwrap() {
+    for day in keys.days(Daily::Details).unwrap() {
         let (secret, _) = keys.open_details(day).unwrap();
         assert!(copies.iter().all(|copy| details::open(&secret, Day(day).date(), copy).is_err()));
     }

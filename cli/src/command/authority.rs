@@ -4,10 +4,9 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use super::{operator, site};
+use super::{audit, operator, site};
 use crate::Outcome;
 
-mod audit;
 mod channel;
 mod city;
 mod codes;

@@ -9,7 +9,7 @@ use swabmesh_protocol::fact::{self, Operator, Role};
 use swabmesh_protocol::id::Barcode;
 
 use super::decided::Decided;
-use super::{init, join, operator, run, site};
+use super::{audit, init, join, operator, run, site};
 use crate::Outcome;
 use crate::client::{Connection, segment};
 use crate::print::done;
@@ -32,6 +32,7 @@ enum Action {
     Correct(CorrectArguments),
     Tube(site::tube::ShowArguments),
     Box(site::transport::ShowArguments),
+    Audit(audit::Arguments),
 }
 
 /// What a laboratory reads in a tube.
@@ -125,6 +126,7 @@ impl Arguments {
             Action::Correct(arguments) => arguments.run(out),
             Action::Tube(arguments) => arguments.run(out),
             Action::Box(arguments) => arguments.run(out),
+            Action::Audit(arguments) => arguments.run(out),
         }
     }
 }

@@ -99,5 +99,26 @@ pub(crate) fn purge(report: &Report) -> String {
     }
     let _ = writeln!(out, "  sealed details of those days {}, digest {}", report.sealed, report.sealed_digest);
     let _ = writeln!(out, "  tried with every key that is left {}, opened {}", report.tried, report.opened);
+    if let Some(office) = &report.office {
+        let _ = writeln!(
+            out,
+            "  residents removed {}, digest {}; still needed and sealed anew {}; sealed since {}",
+            office.residents_removed, office.residents_digest, office.residents_sealed_anew, office.residents_left
+        );
+        let _ = writeln!(
+            out,
+            "  links removed {}; photographs removed {}, sealed anew {}",
+            office.links_removed, office.photos_removed, office.photos_sealed_anew
+        );
+        let _ = writeln!(out, "  keys of the office destroyed now {}", office.keys.len());
+        for key in &office.keys {
+            let _ = writeln!(out, "    {}  key {}", key.day.as_deref().unwrap_or("of no day"), short(&key.id));
+        }
+        let _ = writeln!(
+            out,
+            "  older details in the registry's journal {}, tried {}, opened {}",
+            office.sealed, office.tried, office.opened
+        );
+    }
     out
 }

@@ -163,6 +163,7 @@ export default {
   "document.born": "Date of birth",
   "document.stated": "the number was stated aloud",
   "document.phone": "Telephone",
+  "document.same-phone": "Telephone as at the visit here on {date}",
   "document.remark": "Remark",
   "document.remark-needed": "Remark: who this is, where they live",
   "document.sealed": "This is sealed to the authority: once saved, this machine cannot read it.",

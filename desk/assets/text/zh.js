@@ -163,6 +163,7 @@ export default {
   "document.born": "出生日期",
   "document.stated": "号码是口述的",
   "document.phone": "手机号",
+  "document.same-phone": "沿用 {date} 在本点留下的手机号",
   "document.remark": "备注",
   "document.remark-needed": "备注：这是谁、住哪里",
   "document.sealed": "以上内容加密后只有市中心能读，本机保存后即看不到。",

@@ -8,11 +8,14 @@ use swabmesh_node::clock;
 use swabmesh_node::http::body::{Asked, Body};
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
-use swabmesh_protocol::command::{Command, Presented, Register, Reply};
+use swabmesh_node::http::registering;
+use swabmesh_node::intake::Identified;
+use swabmesh_protocol::command::{Presented, Register};
 use swabmesh_protocol::document::age::day_in_shanghai;
 use swabmesh_protocol::fact::Remark;
 use swabmesh_protocol::id::Barcode;
 use swabmesh_protocol::replica::Replica;
+use swabmesh_protocol::time::Wall;
 
 use super::tube::{Taken, take};
 use crate::Pages;
@@ -67,7 +70,7 @@ pub(super) async fn scan(
         Sorted::Code => {
             let tube = tube.ok_or_else(no_tube)?;
             let presented = Presented::Code(text);
-            let verdict = register(&pages, Register { tube, presented, operator: who.operator, reason }).await?;
+            let verdict = pages.shell.register(Register { tube, presented, operator: who.operator, reason }).await?;
             Ok(Json(Scanned::Verdict(Box::new(Judged::new(verdict, Vec::new())))))
         }
     }
@@ -78,20 +81,14 @@ fn no_tube() -> Problem {
     Problem::new(StatusCode::CONFLICT, "no-tube", "this desk has no tube yet", "Scan a tube's barcode first.")
 }
 
-async fn register(pages: &Pages, register: Register) -> Result<swabmesh_protocol::command::Verdict, Problem> {
-    match pages.shell.command(Command::Register(Box::new(register))).await? {
-        Reply::Verdict(verdict) => Ok(*verdict),
-        Reply::Done { .. } | Reply::Issued { .. } | Reply::IssuedMany(_) => {
-            Err(Problem::not_found("the node gave no verdict", "Scan again; if it repeats, restart the node."))
-        }
-    }
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ByDocument {
     tube: Barcode,
     document: DocumentEntry,
+    /// Without a telephone: it is the one of the person's last visit here.
+    #[serde(default)]
+    same_phone: bool,
     #[serde(default)]
     reason: Option<Remark>,
 }
@@ -99,11 +96,10 @@ pub(super) struct ByDocument {
 pub(super) async fn by_document(
     State(pages): State<Pages>,
     who: SignedIn,
-    Body(ByDocument { tube, document, reason }): Body<ByDocument>,
+    Body(ByDocument { tube, document, same_phone, reason }): Body<ByDocument>,
 ) -> Result<Json<Judged>, Problem> {
-    let (presented, warnings) = pages.shell.intake().present(&document)?;
-    let verdict = register(&pages, Register { tube, presented, operator: who.operator, reason }).await?;
-    Ok(Json(Judged::new(verdict, warnings)))
+    let asked = registering::ByDocument { tube, document, same_phone, operator: who.operator, reason };
+    Ok(Json(pages.shell.register_document(asked).await?))
 }
 
 /// What is known of a document before it is registered.
@@ -114,6 +110,8 @@ pub(super) struct Checked {
     last_four: String,
     /// Soft rules that do not hold, in words.
     warnings: Vec<String>,
+    /// When its holder last gave a telephone here.
+    phone_given_at: Option<Wall>,
 }
 
 /// Judges what was typed so far; nothing is kept.
@@ -122,8 +120,8 @@ pub(super) async fn check_document(
     _who: SignedIn,
     Body(document): Body<DocumentEntry>,
 ) -> Result<Json<Checked>, Problem> {
-    let identified = pages.shell.intake().identify(&document)?;
-    Ok(Json(Checked { name: identified.name, last_four: identified.last_four, warnings: identified.warnings }))
+    let (Identified { name, last_four, warnings, .. }, visit) = pages.shell.check_document(&document).await?;
+    Ok(Json(Checked { name, last_four, warnings, phone_given_at: visit.map(|visit| visit.at) }))
 }
 
 #[derive(Debug, Deserialize)]

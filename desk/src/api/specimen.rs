@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use swabmesh_node::api::{Done, RecallList, TubeLine};
+use swabmesh_node::clock;
 use swabmesh_node::http::body::{Body, Named};
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
@@ -217,13 +218,15 @@ pub(super) async fn correct(
     Ok(done)
 }
 
-/// Lists everyone in a positive pool, masked. Each look is recorded (P4).
+/// Lists everyone in a positive pool, masked. Each look is on record first (P4).
 pub(super) async fn pool(
     State(pages): State<Pages>,
     who: SignedIn,
     Named(tube): Named<Barcode>,
 ) -> Result<Json<RecallList>, Problem> {
-    tracing::info!(operator = %who.operator, %tube, "the people of a pool were looked at");
+    let (looks, of) = (pages.looks.clone(), tube.clone());
+    let recorded = tokio::task::spawn_blocking(move || looks.at_pool(&of, &who.operator, clock::wall())).await;
+    recorded.map_err(|panicked| Problem::internal(&panicked))?.map_err(|error| Problem::internal(&error))?;
     let (view, of) = (pages.shell.node().view().clone(), tube.clone());
     let listed = read(move || reading::recall(&view, &of)).await?;
     listed.map(Json).ok_or_else(|| unknown(&tube))

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use swabmesh_protocol::command::{Command, Presented, Register, Reply};
+use swabmesh_protocol::command::{Command, Presented, Register};
 use swabmesh_protocol::id::{EntryId, FeedHeader};
 use swabmesh_protocol::replica::Replica;
 
 use super::body::{Asked, Body, Named};
 use super::problem::Problem;
-use super::{Shell, lines, read, unexpected};
+use super::registering::ByDocument;
+use super::{Shell, lines, read};
 use crate::api::{AmendRegistration, Done, Judged, NewRegistration, RegistrationLine, VoidRegistration};
 use crate::reading;
 
@@ -17,20 +18,20 @@ pub(super) async fn register(
     State(shell): State<Shell>,
     Body(body): Body<NewRegistration>,
 ) -> Result<Json<Judged>, Problem> {
-    let NewRegistration { tube, operator, reason, code, document } = body;
-    let (presented, warnings) = match (code, document) {
-        (Some(code), None) => (Presented::Code(code), Vec::new()),
-        (None, Some(document)) => shell.intake().present(&document)?,
+    let NewRegistration { tube, operator, reason, code, document, same_phone } = body;
+    Ok(Json(match (code, document) {
+        (Some(code), None) => {
+            let presented = Presented::Code(code);
+            Judged::new(shell.register(Register { tube, presented, operator, reason }).await?, Vec::new())
+        }
+        (None, Some(document)) => {
+            shell.register_document(ByDocument { tube, document, same_phone, operator, reason }).await?
+        }
         (Some(_), Some(_)) | (None, None) => {
             let detail = "a registration needs either a code or a document";
             return Err(Problem::malformed(detail, "Send exactly one of `code` and `document`."));
         }
-    };
-    let register = Register { tube, presented, operator, reason };
-    match shell.command(Command::Register(Box::new(register))).await? {
-        Reply::Verdict(verdict) => Ok(Json(Judged::new(*verdict, warnings))),
-        Reply::Done { .. } | Reply::Issued { .. } | Reply::IssuedMany(_) => Err(unexpected()),
-    }
+    }))
 }
 
 #[derive(Debug, Deserialize)]

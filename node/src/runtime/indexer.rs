@@ -235,7 +235,6 @@ fn run(applier: &mut Applier, queue: &Receiver<Job>, told: &watch::Sender<Arriva
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
     use std::time::Duration;
 
     use swabmesh_protocol::view::{Table, View};
@@ -253,7 +252,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path(), &StoreOptions::new(1)).unwrap().store;
         let mut applier = Applier::new(Tables::new(store));
-        let (told, settled) = channel();
+        let (told, settled) = sync_channel(1);
         thread::spawn(move || {
             for round in 0..=ROUNDS {
                 // The same rows over and over: never far ahead in keys.

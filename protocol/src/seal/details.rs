@@ -7,7 +7,7 @@
 //! | 1 | name | text |
 //! | 2 | document type | 1..=9 |
 //! | 3 | document number, normal form | text |
-//! | 4 | telephone | text |
+//! | 4 | telephone | text: a number, or `as in FEED:NUMBER`, the earlier registration of the same person that holds it |
 //! | 5 | address | text |
 //! | 6 | remark | text |
 //! | 7 | date of birth, `YYYY-MM-DD` | text |
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::{Purpose, SealError, SealPublic, SealSecret, open_bytes, seal_bytes};
 use crate::document::DocumentType;
 use crate::sensitive::Sensitive;
+use crate::telephone::Telephone;
 
 /// What a site knows of a person beyond the pseudonym. Exists in the clear only until it is sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +31,8 @@ pub struct Details {
     pub document: DocumentType,
     /// Number of the document in normal form.
     pub number: Sensitive<String>,
-    /// Telephone, see [`crate::telephone::check`].
-    pub telephone: Option<Sensitive<String>>,
+    /// Telephone, or where it was given.
+    pub telephone: Option<Telephone>,
     /// Address or place of stay.
     pub address: Option<Sensitive<String>>,
     /// Remark, needed for [`DocumentType::Other`].
@@ -66,7 +67,8 @@ impl Details {
     /// # Errors
     /// [`SealError::Content`].
     pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let optional = [(4, &self.telephone), (5, &self.address), (6, &self.remark), (7, &self.born), (8, &self.state)];
+        let telephone = self.telephone.as_ref().map(Telephone::to_text);
+        let optional = [(4, &telephone), (5, &self.address), (6, &self.remark), (7, &self.born), (8, &self.state)];
         let present = optional.into_iter().filter_map(|(key, detail)| Some((key, detail.as_ref()?)));
         let count: u64 = 3 + present.clone().map(|_| 1).sum::<u64>();
         let mut out = Encoder::new(Vec::new());
@@ -109,6 +111,10 @@ impl Details {
         }
         let [name, _, number, telephone, address, remark, born, state] = texts;
         let (name, document, number) = (name?, document?, number?);
+        let telephone = match telephone {
+            Some(text) => Some(Telephone::from_text(text.expose())?),
+            None => None,
+        };
         Some(Self { name, document, number, telephone, address, remark, born, state })
     }
 }
@@ -132,7 +138,7 @@ mod tests {
             name: text("张三"),
             document: DocumentType::IdentityCard,
             number: text("11010519491231002X"),
-            telephone: Some(text("13800000000")),
+            telephone: Some(Telephone::Number(text("13800000000"))),
             address: None,
             remark: None,
             born: None,
@@ -147,6 +153,33 @@ mod tests {
         assert_eq!(open(&secret, DAY, &sealed).unwrap(), details());
         assert_eq!(open(&secret, date!(2022 - 04 - 10), &sealed), Err(SealError::NotForThisKey));
         assert!(!sealed.windows(11).any(|window| window == b"13800000000"));
+    }
+
+    #[test]
+    fn details_as_they_were_sealed_before_references_read_as_ever() {
+        let old = [
+            &[0xa4, 1, 0x66][..],
+            "张三".as_bytes(),
+            &[2, 1, 3, 0x72],
+            b"11010519491231002X",
+            &[4, 0x6b],
+            b"13800000000",
+        ]
+        .concat();
+        assert_eq!(Details::decode(&old), Ok(details()));
+        assert_eq!(details().encode().unwrap().as_slice(), old);
+    }
+
+    #[test]
+    fn a_telephone_given_before_is_sealed_as_the_registration_it_was_given_at() {
+        let telephone = Some(Telephone::AsIn("00112233445566778899aabbccddeeff:7".parse().unwrap()));
+        let later = Details { telephone, ..details() };
+        let plain = later.encode().unwrap();
+        // To a reader that knows of numbers only it is a text that a person can follow.
+        assert!(plain.ends_with(b"\x04\x78\x28as in 00112233445566778899aabbccddeeff:7"), "{plain:02x?}");
+        assert_eq!(Details::decode(&plain), Ok(later));
+        let broken = [&plain[..plain.len() - 1], b"x"].concat();
+        assert_eq!(Details::decode(&broken), Err(SealError::Content));
     }
 
     #[test]

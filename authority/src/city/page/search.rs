@@ -6,26 +6,25 @@ use axum::extract::{Extension, State};
 use axum::response::Response;
 use serde::Deserialize;
 use swabmesh_node::api::{DocumentEntry, PersonResult};
-use swabmesh_node::clock::day;
+use swabmesh_node::clock::{self, day};
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
-use swabmesh_node::keys::Keys;
 use swabmesh_node::reading;
-use swabmesh_protocol::fact::{Fact, Outcome, Remark};
+use swabmesh_protocol::fact::{Outcome, Remark};
 use swabmesh_protocol::id::{Barcode, EntryId, Person};
-use swabmesh_protocol::project::entry;
-use swabmesh_protocol::seal::details::{self, Details};
+use swabmesh_protocol::sensitive::Sensitive;
+use swabmesh_protocol::time::Wall;
 use swabmesh_protocol::tube::view::TubeView;
-use swabmesh_protocol::view::{View, ViewError};
 
 use super::cases::reading as said;
 use super::form::Sent;
 use super::html::{self, escape, moment, say};
 use super::{Answer, page};
-use crate::audit::Look;
 use crate::city::day::Day;
 use crate::city::door::Session;
-use crate::city::office::Office;
+use crate::city::hall::Hall;
+use crate::city::sealed::{self, Closed, Looked, Reached};
+use swabmesh_node::audit::Look;
 
 pub(super) async fn show(Extension(session): Extension<Session>) -> Response {
     let body = format!("<main>{}</main>", form(&session));
@@ -68,20 +67,20 @@ pub(super) struct Search {
     reason: Remark,
 }
 
-pub(super) async fn find(State(office): State<Office>, Sent { session, typed }: Sent<Search>) -> Answer {
+pub(super) async fn find(State(hall): State<Hall>, Sent { session, typed }: Sent<Search>) -> Answer {
     let Search { by, text, reason } = typed;
     needs(&reason)?;
     let (who, why) = (session.who.to_string(), reason.to_string());
-    let view = office.view();
+    let view = hall.view();
     let found = if by == "tube" {
         let barcode: Barcode = text.parse().map_err(|error: swabmesh_protocol::id::IdError| {
             Problem::malformed(error.to_string(), "Check the barcode.")
         })?;
-        office.record(&Look { who, what: "search", whom: None, why: format!("tube {barcode}: {why}") })?;
+        hall.record(&Look { who, what: "search", whom: None, why: format!("tube {barcode}: {why}") })?;
         tube(&session, read(move || reading::tube(&view, &barcode)).await?.as_ref())
     } else {
-        let whom = person(&office, &by, &text)?;
-        office.record(&Look { who, what: "search", whom: Some(whom), why })?;
+        let whom = person(&hall, &by, &text)?;
+        hall.record(&Look { who, what: "search", whom: Some(whom), why })?;
         results(&session, &whom, &read(move || reading::results_of(&view, &whom)).await?)
     };
     Ok(page(&session, "查询", "/city/search", &format!("<main>{}{found}</main>", form(&session))))
@@ -94,7 +93,7 @@ fn needs(reason: &Remark) -> Result<(), Problem> {
     Err(Problem::malformed("a look at somebody's data needs a reason", "Say why; it is recorded."))
 }
 
-fn person(office: &Office, by: &str, text: &str) -> Result<Person, Problem> {
+fn person(hall: &Hall, by: &str, text: &str) -> Result<Person, Problem> {
     if by == "person" {
         let wrong =
             |error: swabmesh_protocol::id::IdError| Problem::malformed(error.to_string(), "Check the pseudonym.");
@@ -102,7 +101,7 @@ fn person(office: &Office, by: &str, text: &str) -> Result<Person, Problem> {
     }
     let document = by.parse().map_err(|_| Problem::malformed("no such way to search", "Choose one from the list."))?;
     let entry = DocumentEntry { document, number: Some(text.to_owned()), ..DocumentEntry::default() };
-    Ok(office.shell.intake().person(&entry)?)
+    Ok(hall.shell.intake().person(&entry)?)
 }
 
 fn results(session: &Session, person: &Person, results: &[PersonResult]) -> String {
@@ -175,70 +174,76 @@ pub(super) struct Opened {
     reason: Remark,
 }
 
-/// Why details stay closed.
-enum Closed {
-    None,
-    Destroyed,
-}
-
-pub(super) async fn details(State(office): State<Office>, Sent { session, typed }: Sent<Opened>) -> Answer {
+pub(super) async fn details(State(hall): State<Hall>, Sent { session, typed }: Sent<Opened>) -> Answer {
     let Opened { registration, reason } = typed;
     needs(&reason)?;
-    let (view, keys) = (office.view(), office.home.keys());
-    let (who, why) = (session.who.to_string(), format!("{registration}: {reason}"));
-    let found = read(move || sealed(&view, registration)).await?;
-    let (whom, on, bytes) =
-        found.ok_or_else(|| Problem::not_found("there is no such registration", "Search again."))?;
-    office.record(&Look { who, what: "details", whom: Some(whom), why })?;
-    let opened = match bytes {
-        None => Err(Closed::None),
-        Some(bytes) => {
-            let opened = tokio::task::spawn_blocking(move || open(&keys, on, &bytes));
-            opened.await.map_err(|error| Problem::internal(&error))?.ok_or(Closed::Destroyed)
-        }
+    let (view, keys, audit) = (hall.view(), hall.home.keys(), hall.audit.clone());
+    let who = session.who.to_string();
+    let record = move |opened: EntryId, whom| {
+        let why = if opened == registration {
+            format!("{registration}: {reason}")
+        } else {
+            format!("{opened}, the telephone of {registration}: {reason}")
+        };
+        audit.record(clock::wall(), &Look { who: who.clone(), what: "details", whom: Some(whom), why })
     };
-    Ok(page(&session, "详情", "/city/search", &shown(&opened)))
+    let looked = tokio::task::spawn_blocking(move || sealed::look(&view, &keys, registration, record)).await;
+    let looked = looked.map_err(|panicked| Problem::internal(&panicked))?;
+    let looked = looked.map_err(|error| Problem::internal(&error))?;
+    let looked = looked.ok_or_else(|| Problem::not_found("there is no such registration", "Search again."))?;
+    Ok(page(&session, "详情", "/city/search", &shown(&looked)))
 }
 
-type Found = (Person, Day, Option<Vec<u8>>);
-
-fn sealed<V: View>(view: &V, registration: EntryId) -> Result<Option<Found>, ViewError> {
-    let Some(entry) = entry(view, registration)? else { return Ok(None) };
-    let Ok(Fact::Registered(fact)) = Fact::from_bytes(&entry.fact) else { return Ok(None) };
-    Ok(Some((fact.person, Day(day(entry.stamp.wall())), fact.details.map(|bytes| bytes.to_vec()))))
+fn closed(why: Closed) -> String {
+    match why {
+        Closed::None => say("登记时没有录入详情（扫码登记）。", "No details were typed: a code was scanned."),
+        Closed::Destroyed => say("已到保存期限，详情已销毁。", "The details were destroyed when their time was over."),
+        Closed::Malformed => say(
+            "详情已解开，但格式不对：请升级市中心的程序。",
+            "The details open, and do not have their form: update the authority's program.",
+        ),
+    }
 }
 
-/// Opens details with the key of their day, or of an earlier day that a site without a network still sealed to.
-fn open(keys: &Keys, on: Day, bytes: &[u8]) -> Option<Details> {
-    let days = keys.details_days().unwrap_or_default();
-    days.into_iter().rev().filter(|day| *day <= on.0 + 1).find_map(|day| {
-        let (secret, _) = keys.open_details(day).ok()?;
-        details::open(&secret, Day(day).date(), bytes).ok()
-    })
-}
-
-fn shown(opened: &Result<Details, Closed>) -> String {
-    let body = match opened {
-        Err(Closed::None) => say("登记时没有录入详情（扫码登记）。", "No details were typed: a code was scanned."),
-        Err(Closed::Destroyed) => {
-            say("已到保存期限，详情已销毁。", "The details were destroyed when their time was over.")
+fn telephone(reached: &Reached) -> String {
+    let as_at = |at: &Wall| {
+        let day = Day(day(*at));
+        say(&format!("沿用 {day} 在同一采样点登记的号码"), &format!("as at the visit of {day}"))
+    };
+    match reached {
+        Reached::None => String::new(),
+        Reached::Here(number) => escape(number.expose()),
+        Reached::Earlier { at, number } => format!("{} ({})", escape(number.expose()), as_at(at)),
+        Reached::Gone { at, why } => {
+            let none = || say("那次登记没有留号码。", "No number was given then.");
+            format!("{}: {}", as_at(at), why.map_or_else(none, closed))
         }
+        Reached::Astray => say(
+            "沿用的登记不在这里，或不是这个人的，未打开。",
+            "Of a registration that is not here or is somebody else's; it was not opened.",
+        ),
+    }
+}
+
+fn shown(looked: &Looked) -> String {
+    let body = match &looked.details {
+        Err(why) => closed(*why),
         Ok(details) => {
-            let optional = |detail: &Option<swabmesh_protocol::sensitive::Sensitive<String>>| {
-                detail.as_ref().map(|detail| detail.expose().clone()).unwrap_or_default()
+            let optional = |detail: &Option<Sensitive<String>>| {
+                detail.as_ref().map(|detail| escape(detail.expose())).unwrap_or_default()
             };
             let rows = [
-                (say("姓名", "Name"), details.name.expose().clone()),
+                (say("姓名", "Name"), escape(details.name.expose())),
                 (say("证件", "Document"), format!("{:?}", details.document)),
-                (say("号码", "Number"), details.number.expose().clone()),
-                (say("电话", "Telephone"), optional(&details.telephone)),
+                (say("号码", "Number"), escape(details.number.expose())),
+                (say("电话", "Telephone"), telephone(&looked.telephone)),
                 (say("住址", "Address"), optional(&details.address)),
                 (say("备注", "Remark"), optional(&details.remark)),
             ];
             let rows: String = rows
                 .iter()
                 .filter(|(_, value)| !value.is_empty())
-                .map(|(name, value)| format!("<tr><th>{name}</th><td>{}</td></tr>", escape(value)))
+                .map(|(name, value)| format!("<tr><th>{name}</th><td>{value}</td></tr>"))
                 .collect();
             format!("<table>{rows}</table>")
         }

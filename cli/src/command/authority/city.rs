@@ -252,6 +252,7 @@ impl PurgeArguments {
         } else {
             write!(out, "{}", print::city::purge(&report))?;
         }
-        Ok(if report.opened == 0 { Outcome::Done } else { Outcome::Failed })
+        let opened = report.opened + report.office.as_ref().map_or(0, |office| office.opened);
+        Ok(if opened == 0 { Outcome::Done } else { Outcome::Failed })
     }
 }

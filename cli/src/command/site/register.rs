@@ -27,6 +27,7 @@ use crate::print::verdict;
   swabmesh site register --stdin --tube T1 --operator wang
   swabmesh site register --document --number 11010519491231002X --name 张三 --tube T1 --operator wang
   swabmesh site register --document --stated --number - --name 张三 --tube T1 --operator wang
+  swabmesh site register --document --number 11010519491231002X --name 张三 --same-phone --tube T2 --operator wang
   swabmesh site register --document --type 8 --child-of 张三 --born 2022-04-01 --parent-number 11010519491231002X --tube T1 --operator wang
   swabmesh site register --document --type 9 --name 王五 --remark 'no papers, lives at 5 Long Lane' --tube T1 --operator wang
 Amber that needs a reason: repeat with --reason. With --stdin one line is one scan; Ctrl-D ends with a summary.
@@ -50,6 +51,9 @@ pub(crate) struct Arguments {
     /// With --document: the number was stated aloud
     #[arg(long, requires = "document")]
     stated: bool,
+    /// With --document: the telephone is the one given at the person's last visit here
+    #[arg(long, requires = "document", conflicts_with = "phone")]
+    same_phone: bool,
     #[command(flatten)]
     person: DocumentArguments,
     /// Into which tube
@@ -72,7 +76,7 @@ impl Arguments {
         }
         let client = self.connection.open()?;
         let (tube, operator, reason) = (self.tube, self.operator, self.reason);
-        let blank = NewRegistration { tube, operator, reason, code: None, document: None };
+        let blank = NewRegistration { tube, operator, reason, code: None, document: None, same_phone: self.same_phone };
         let mut desk = Desk { client, blank, out, tally: Tally::default() };
         if self.document {
             let document = Some(self.person.entry(self.stated)?);

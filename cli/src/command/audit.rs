@@ -1,4 +1,4 @@
-//! `swabmesh authority audit`: who looked at personal details (P4).
+//! `swabmesh authority audit`, `swabmesh lab audit`: who looked at personal details (P4).
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use swabmesh_authority::audit::{self, Head, Line};
 use swabmesh_authority::office;
+use swabmesh_desk::looks;
+use swabmesh_node::audit::{self, Head, Line};
+use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::Person;
 
 use crate::Outcome;
@@ -31,6 +33,7 @@ enum Action {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   swabmesh authority audit show --data city
+  swabmesh lab audit show --data east-lab
   swabmesh authority audit show --whom f773d7b68fa9ec22e09b9204437024f4 --limit 1000 --json --data city")]
 struct Show {
     /// Only looks at this person
@@ -47,6 +50,7 @@ struct Show {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   swabmesh authority audit check --data city
+  swabmesh lab audit check --data east-lab
   swabmesh authority audit check --head 12:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --data city
 Note the head it prints somewhere else, every day: with it the next check also finds lines that were cut off at the end.")]
 struct Check {
@@ -81,9 +85,9 @@ impl Show {
             if self.place.json {
                 writeln!(out, "{}", json!(line))?;
             } else {
-                let whom = line.whom.map(|whom| whom.to_string()).unwrap_or_default();
+                let whom = line.whom.map(|whom| format!(" of {whom}")).unwrap_or_default();
                 let Line { n, at, who, what, why, .. } = line;
-                writeln!(out, "{n:>6}  {}  {who}: {what} of {whom} ({why})", at_ms(at.0))?;
+                writeln!(out, "{n:>6}  {}  {who}: {what}{whom} ({why})", at_ms(at.0))?;
             }
         }
         Ok(Outcome::Done)
@@ -103,8 +107,11 @@ impl Check {
     }
 }
 
+/// The log of the office at an authority, of the pages elsewhere.
 fn file(place: &Place) -> anyhow::Result<PathBuf> {
-    Ok(office::place(&place.home()?).join("audit.log"))
+    let home = place.home()?;
+    let authority = home.config([])?.role == Role::Authority;
+    Ok(if authority { office::place(&home).join("audit.log") } else { looks::file(&home.desk()) })
 }
 
 fn parse(head: &str) -> anyhow::Result<Head> {

@@ -2,7 +2,7 @@
 //!
 //! One JSON object a line; `prev` is the SHA-256 of the line before, 64 zeros in the first. A changed, removed or
 //! inserted line breaks the chain. Lines cut off at the end do not, so whoever checks keeps the head noted elsewhere and
-//! gives it: `swabmesh authority audit check --head N:HASH`.
+//! gives it: `swabmesh authority audit check --head N:HASH`, or `swabmesh lab audit check`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -23,7 +23,7 @@ const WORDS_CHARS_MAX: usize = 200;
 pub struct Look {
     /// Who looked: an operator's name, a channel, or a rule of the program.
     pub who: String,
-    /// At what: `details`, `results`, `evidence`, `search`.
+    /// At what: `details`, `results`, `evidence`, `search`, `pool`, and `purge` for their end.
     pub what: &'static str,
     /// Whose, if that is known before.
     pub whom: Option<Person>,

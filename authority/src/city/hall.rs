@@ -1,4 +1,4 @@
-//! What the handlers of the city stand on: the node, its papers, the log of looks, who is at the page.
+//! The city hall, what the handlers of the city stand on: the node, its papers, the log of looks, who is at the page.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,15 +17,18 @@ use swabmesh_protocol::id::NodeKey;
 
 use super::door::{Session, Sessions};
 use super::fold::Roles;
-use crate::audit::{Audit, Look};
+use crate::office::retention::Retention;
+use swabmesh_node::audit::{Audit, Look};
 
 /// Shared by all handlers of the city.
 #[derive(Clone)]
-pub(super) struct Office {
+pub(super) struct Hall {
     pub(super) shell: Shell,
     pub(super) home: Home,
     pub(super) token: Token,
     pub(super) audit: Arc<Audit>,
+    /// What the office for residents keeps.
+    pub(super) retention: Retention,
     /// Who may use the page.
     pub(super) operators: Arc<Operators>,
     /// Whether the first of them is still to be made.
@@ -37,7 +40,7 @@ pub(super) struct Office {
     pub(super) database: Option<Arc<str>>,
 }
 
-impl Office {
+impl Hall {
     /// The tables.
     pub(super) fn view(&self) -> Tables {
         self.shell.node().view().clone()
