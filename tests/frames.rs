@@ -13,6 +13,7 @@ use swabmesh_protocol::bundle::series::Gathering;
 use swabmesh_tests::place::{Place, agree, text};
 use swabmesh_tests::program::swabmesh;
 use swabmesh_tests::tool::missing;
+use swabmesh_tests::wait::{eventually, is};
 
 /// Longest wait until two nodes hold the same.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -50,10 +51,23 @@ fn own(site: &Place) -> [u64; 2] {
 }
 
 /// A site with so many people in each of its tubes, its bundle, and its authority; none of them ever has a network.
+///
+/// The key of the day came on a stick, so what was typed is sealed, and does not compress.
 fn day(dir: &Path, tubes: u32, people: u32) -> (Place, Place, String) {
-    let authority = Place::authority(dir).unwrap();
+    let mut authority = Place::authority(dir).unwrap();
     let mut site = Place::joined(dir, "site", "gate3", &authority).unwrap();
     site.start(&[]).unwrap();
+    authority.start(&[]).unwrap();
+    let mut sticks = 0;
+    eventually("the key of the day", DEADLINE, || {
+        sticks += 1;
+        let stick = dir.join(format!("{sticks}.swab"));
+        authority.done(&["bundle", "export", "--out", text(&stick).unwrap()]).unwrap();
+        site.done(&["bundle", "import", text(&stick).unwrap()]).unwrap();
+        let status = site.done(&["status"]).unwrap();
+        is(!status.contains("no key of the authority"), status)
+    });
+    authority.stop().unwrap();
     for tube in 0..tubes {
         site.register(&format!("T{tube}"), people).unwrap();
     }
@@ -76,6 +90,7 @@ fn a_day_filmed_from_a_screen_with_a_fifth_of_its_frames_missed_is_at_the_author
     let made = one(&made.out);
     let frames = pictures(&shown);
     assert_eq!(made["frames"].as_u64(), Some(frames.len() as u64), "{made}");
+    assert!(made["needed"].as_u64() > Some(20), "a day worth of filming: {made}");
 
     // Filmed out of order, some twice, every fifth not at all; between them another screen and what is no picture.
     let filmed = dir.path().join("filmed");

@@ -201,7 +201,7 @@ pub fn duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use swabmesh_protocol::id::NodeKey;
-    use swabmesh_protocol::replica::{ListAge, PeerStatus};
+    use swabmesh_protocol::replica::{ListAge, PeerStatus, Validity};
     use swabmesh_protocol::time::Wall;
 
     use super::*;
@@ -238,6 +238,19 @@ mod tests {
         assert!(told.contains("no other node is connected"), "{told}");
         assert!(told.contains("7 registrations exist only on this machine"), "{told}");
         assert!(told.contains("no revocation list"), "{told}");
+    }
+
+    #[test]
+    fn a_certificate_that_ends_is_told_before_it_has_and_what_brings_the_next() {
+        let mut late = snapshot();
+        assert!(!told(&late).contains("certificate"));
+        late.core.certificate = Validity { left_s: 9 * 86_400, late: true, ..late.core.certificate };
+        assert!(told(&late).contains("Look this node's certificate ends in 9 days"), "{}", told(&late));
+        late.core.certificate.left_s = 0;
+        assert!(told(&late).starts_with("Act this node's certificate has ended"), "{}", told(&late));
+        let mut city = snapshot();
+        (city.core.role, city.core.renewals_late) = (Role::Authority, 3);
+        assert!(told(&city).contains("the certificates of 3 nodes end soon and are not renewed"));
     }
 
     #[test]

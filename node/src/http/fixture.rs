@@ -110,7 +110,7 @@ pub(crate) fn snapshot() -> Snapshot {
         clock_offset_ms: 0,
         clock_doubtful: false,
         seal_key: None,
-        certificate: Validity { until: 0, left_s: 0, late: false },
+        certificate: Validity { until: 1_680_000_000, left_s: 8_640_000, late: false },
         renewals_late: 0,
         enrolled: 1,
         forks: 0,
