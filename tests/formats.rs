@@ -7,6 +7,7 @@
 use std::fmt::Write;
 
 use ed25519_dalek::SigningKey;
+use swabmesh_protocol::bundle::series::Series;
 use swabmesh_protocol::bundle::{Aim, Line, Manifest, Planned, Writing};
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::chunk::OpenedChunk;
@@ -354,4 +355,15 @@ fn the_rows_of_every_table_are_those_in_the_source() {
     }
     assert!(found > 10, "only {found} paragraphs about tables were found in the source");
     assert!(missing.is_empty(), "docs/formats.md is stale. It should hold:\n\n{missing}");
+}
+
+#[test]
+fn the_example_of_a_series_of_frames_is_the_one_in_the_document() {
+    let bundle: Vec<u8> = (0..48).collect();
+    let series = Series::new(bundle, 20).unwrap();
+    let texts: Vec<String> = series.texts(1).collect();
+    let [first, second, third, repair] = texts.as_slice() else { panic!("{texts:?}") };
+    stands_in_the_document(&format!(
+        "```text\nframe 0     {first}\nframe 1     {second}\nframe 2     {third}\nframe 3     {repair}\n```\n"
+    ));
 }

@@ -47,6 +47,7 @@ pub fn advice(snapshot: &Snapshot) -> Vec<Advice> {
     clock(snapshot, &mut all);
     copies(snapshot, &mut all);
     lists(snapshot, &mut all);
+    certificate(snapshot, &mut all);
     all.extend(snapshot.contacts.iter().filter_map(contact));
     forks(snapshot, &mut all);
     all.sort_by_key(|advice| std::cmp::Reverse(advice.level));
@@ -106,6 +107,26 @@ fn clock(snapshot: &Snapshot, all: &mut Vec<Advice>) {
             _ => format!("this machine's clock differs from its neighbours' by {} minutes", minutes.abs()),
         };
         all.push(Advice::new(Level::Act, what, "Set the date and time; registrations are kept all the same."));
+    }
+}
+
+fn certificate(snapshot: &Snapshot, all: &mut Vec<Advice>) {
+    let core = &snapshot.core;
+    let here = if core.role == Role::Authority {
+        "Run `swabmesh authority renew`, with --root if the root key is on a stick."
+    } else {
+        "Connect to the authority or a neighbour, or have a bundle carried there and its answer back: the new one comes by itself."
+    };
+    if core.certificate.left_s == 0 {
+        let what = "this node's certificate has ended: registration goes on, others may refuse to sync";
+        all.push(Advice::new(Level::Act, what, here));
+    } else if core.certificate.late {
+        let what = format!("this node's certificate ends in {}", duration(core.certificate.left_s));
+        all.push(Advice::new(Level::Look, what, here));
+    }
+    if core.renewals_late > 0 {
+        let what = format!("the certificates of {} nodes end soon and are not renewed", core.renewals_late);
+        all.push(Advice::new(Level::Look, what, here));
     }
 }
 

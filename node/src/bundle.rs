@@ -3,6 +3,7 @@
 mod contents;
 mod export;
 mod import;
+pub mod series;
 mod wipe;
 
 pub use contents::{Contents, FeedContents, Registration};

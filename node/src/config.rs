@@ -21,6 +21,9 @@ use crate::runtime::Carrying;
 /// Beginning of every environment variable.
 const ENVIRONMENT_PREFIX: &str = "SWABMESH_";
 
+/// The default of [`Config::renew_days`].
+const RENEW_DAYS: u16 = 30;
+
 /// A node's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -44,6 +47,9 @@ pub struct Config {
     pub mdns: bool,
     /// How fast bytes may cross, and when the authority may be dialled.
     pub carrying: Carrying,
+    /// Days before its end at which an authority renews a member's certificate, 15..=365, default 30; sooner than a third
+    /// of the validity before its end it never does.
+    pub renew_days: u16,
     /// Bounds of the store.
     pub store: StoreLimits,
     /// The log of the process.
@@ -195,6 +201,7 @@ impl Config {
             authority_addresses: Vec::new(),
             mdns: true,
             carrying: Carrying::default(),
+            renew_days: RENEW_DAYS,
             store: StoreLimits { cache_mib: 16, floor_mib: 64 },
             log: Log { format: LogFormat::Human, filter: "info".to_owned() },
         }

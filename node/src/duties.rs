@@ -1,19 +1,25 @@
-//! What an authority does by itself: it publishes what its root signed, and the key of the day.
+//! What a node does by itself: it keeps the certificate that the log brought; an authority publishes what its root signed
+//! and the key of the day, and renews certificates.
 
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use swabmesh_protocol::command::{Command, Refusal};
+use tokio::sync::watch;
 
 use crate::clock;
 use crate::durable::WriteError;
 use crate::enrolment::pending::{self, Pending};
+use crate::enrolment::{EnrolError, renew};
 use crate::home::Home;
-use crate::keys::KeyError;
-use crate::runtime::NodeHandle;
+use crate::keys::{KeyError, Signing};
+use crate::runtime::{NodeHandle, Stopping};
 
 /// How often the authority looks: how long a certificate signed beside it waits, and how late a new day begins.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Certificates signed at one look: 15,000 that end on one day take twenty minutes, and nobody waits for the log.
+const RENEWALS_AT_ONCE: usize = 64;
 
 /// Why a duty was not done; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +30,42 @@ enum DutyError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+    #[error(transparent)]
+    Stopping(#[from] Stopping),
 }
 
-/// Does the duties until the task is dropped.
-pub(crate) async fn run(node: NodeHandle, home: Home) {
+/// Keeps the newest certificate in the node's directory, until the node has stopped.
+///
+/// What cannot be written is tried again, and once more after the next start, where the log brings it again.
+pub(crate) async fn keep_certificate(mut newest: watch::Receiver<Vec<u8>>, home: Home) {
+    loop {
+        let certificate = newest.borrow_and_update().clone();
+        let kept = if certificate.is_empty() { Ok(false) } else { renew::take_up(&home, &certificate) };
+        match &kept {
+            Ok(true) => tracing::info!("the renewed certificate is in the directory"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the renewed certificate is not in the directory yet"),
+        }
+        tokio::select! {
+            changed = newest.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LOOK_EVERY), if kept.is_err() => {}
+        }
+    }
+}
+
+/// Does an authority's duties until the task is dropped; `renew_before_s` is as for [`Replica::due`].
+///
+/// [`Replica::due`]: swabmesh_protocol::replica::Replica::due
+pub(crate) async fn run(node: NodeHandle, home: Home, renew_before_s: u64) {
     let mut day_published = None;
+    let mut without_root = 0;
     let mut signing = Vec::new();
     loop {
+        if let Err(error) = renew(&node, &home, renew_before_s, &mut without_root).await {
+            tracing::warn!(%error, "certificates are not renewed yet");
+        }
         if let Err(error) = publish(&node, &home).await {
             tracing::warn!(%error, "what the root signed is not published yet");
         }
@@ -42,6 +77,32 @@ pub(crate) async fn run(node: NodeHandle, home: Home) {
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Signs newer certificates for members whose own ends soon; what waits to be published is not signed again.
+async fn renew(node: &NodeHandle, home: &Home, before_s: u64, without_root: &mut usize) -> Result<(), DutyError> {
+    let now_s = clock::wall().seconds();
+    let mut due = node.inspect(move |replica| replica.due(now_s, before_s)).await?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let waiting = pending::all(home)?;
+    due.retain(|certificate| !waiting.iter().any(|waiting| waiting.is_of(&certificate.node)));
+    let Ok(root) = home.keys().signing(Signing::Root) else {
+        // Told when it changes: this is looked at every few seconds.
+        if std::mem::replace(without_root, due.len()) != due.len() {
+            tracing::warn!(
+                certificates = due.len(),
+                "certificates end soon, and the root key is not on this machine: `swabmesh authority renew --root FILE`"
+            );
+        }
+        return Ok(());
+    };
+    for certificate in due.iter().take(RENEWALS_AT_ONCE) {
+        renew::renew(home, &root, certificate, now_s)?;
+        tracing::info!(node = %certificate.node, name = certificate.name.as_str(), "certificate renewed");
+    }
+    Ok(())
 }
 
 async fn publish(node: &NodeHandle, home: &Home) -> Result<(), DutyError> {

@@ -7,6 +7,7 @@ pub mod fingerprint;
 pub mod found;
 pub mod join;
 pub mod pending;
+pub mod renew;
 pub mod request;
 
 use std::path::PathBuf;

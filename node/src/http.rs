@@ -185,6 +185,7 @@ pub fn router(shell: Shell, token: Token, beside: &[Figures]) -> Router {
         .route("/bundles/export", post(bundles::export))
         .route("/bundles/import", post(bundles::import))
         .route("/nodes", get(nodes::list).post(nodes::publish))
+        .route("/nodes/due", get(nodes::due))
         .route("/nodes/{key}/withdraw", post(nodes::withdraw))
         .fallback(nowhere)
         .method_not_allowed_fallback(otherwise)

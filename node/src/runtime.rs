@@ -125,6 +125,7 @@ pub(crate) enum Request {
 pub struct NodeHandle {
     requests: mpsc::Sender<Request>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    certificate: watch::Receiver<Vec<u8>>,
     tables: Tables,
     ended: watch::Receiver<bool>,
 }
@@ -177,14 +178,14 @@ impl NodeHandle {
         let known = (peers, peers::Peers::new(uplink_hours));
         let queues = driver::Queues { network: network_events, requests: request_queue, indexed };
         let driver = driver::Driver::new(queues, replica, tables.clone(), carrier, indexer, known, restored.stranded);
-        let snapshots = driver.snapshots();
+        let (snapshots, certificate) = (driver.snapshots(), driver.certificate());
         // Timers of its own: on the shared runtime each new deadline would wake one of its threads to take note of it.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         std::thread::Builder::new().name("core".to_owned()).spawn(move || {
             runtime.block_on(driver.run());
             let _ = ended_sender.send(true);
         })?;
-        Ok(Self { requests, snapshots, tables, ended })
+        Ok(Self { requests, snapshots, certificate, tables, ended })
     }
 
     /// Does what a person at this node wants, and answers when it is on disk.
@@ -249,6 +250,12 @@ impl NodeHandle {
     #[must_use]
     pub const fn view(&self) -> &Tables {
         &self.tables
+    }
+
+    /// The newest certificate that the log brought this node, empty until one came; closed when the node has stopped.
+    #[must_use]
+    pub fn certificate(&self) -> watch::Receiver<Vec<u8>> {
+        self.certificate.clone()
     }
 
     /// The node's state, at most a quarter of a second old.

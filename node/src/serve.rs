@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::beside::{Beside, Ground};
 use crate::config::{Config, ConfigError, Flag, word_of};
 use crate::durable::{self, Access, WriteError};
+use crate::enrolment::admit::DAY_S;
 use crate::enrolment::{EnrolError, Membership};
 use crate::home::Home;
 use crate::http::auth::Token;
@@ -209,7 +210,9 @@ impl Service {
         let telephones = Arc::new(Telephones::at(&self.home.desk())?);
         let node = NodeHandle::start(self.setup).await?;
         let authority = self.config.role == Role::Authority;
-        let duties = authority.then(|| tokio::spawn(duties::run(node.clone(), self.home.clone())));
+        let renew_before_s = u64::from(self.config.renew_days) * DAY_S;
+        let duties = authority.then(|| tokio::spawn(duties::run(node.clone(), self.home.clone(), renew_before_s)));
+        let keeper = tokio::spawn(duties::keep_certificate(node.certificate(), self.home.clone()));
 
         let (stopping, mut stopped) = watch::channel(false);
         let shell = Shell::new(node.clone(), Arc::new(self.member), telephones);
@@ -260,6 +263,8 @@ impl Service {
             let _ = tokio::time::timeout(REQUESTS_END_WITHIN, task).await;
         }
         tokio::time::timeout(CORE_ENDS_WITHIN, node.stop()).await.map_err(|_| ServeError::CutOff)?;
+        // What came last is written as well.
+        let _ = tokio::time::timeout(REQUESTS_END_WITHIN, keeper).await;
         ended
     }
 }

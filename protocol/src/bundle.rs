@@ -16,6 +16,7 @@
 mod manifest;
 mod plan;
 mod scan;
+pub mod series;
 mod survey;
 mod write;
 

@@ -5,7 +5,7 @@
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use minicbor::{Decode, Encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cose::{self, Algorithm, CoseError, Header};
 use crate::fact::Role;
@@ -15,8 +15,13 @@ use crate::text::Text;
 /// Type in the protected header: keeps a certificate from being read as anything else the root signs.
 const TYPE: &str = "application/swabmesh-certificate";
 
+/// Seconds before its end at which the authority renews a certificate, unless a third of its validity is shorter.
+///
+/// Source: guess; a site that only a courier reaches has two couriers a month.
+pub const RENEWED_BEFORE_S: u64 = 30 * 86_400;
+
 /// What the root says of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[cbor(map)]
 pub struct Certificate {
     /// The node's key.
@@ -89,6 +94,34 @@ impl Certificate {
             Err(CertificateError::Expired { from: self.from, until: self.until })
         }
     }
+
+    /// Whether it is to be renewed: it ends within `before_s`, or within a third of its validity if that is shorter.
+    #[must_use]
+    pub fn is_due(&self, now_s: u64, before_s: u64) -> bool {
+        self.left_s(now_s) <= self.renewal_s(before_s)
+    }
+
+    /// Whether half of the time in which it should have been renewed is over.
+    #[must_use]
+    pub fn is_late(&self, now_s: u64) -> bool {
+        self.left_s(now_s).saturating_mul(2) <= self.renewal_s(RENEWED_BEFORE_S)
+    }
+
+    /// The moment from which on somebody who was not heard of is not renewed: half of the validity.
+    #[must_use]
+    pub const fn half_s(&self) -> u64 {
+        self.from.saturating_add(self.until.saturating_sub(self.from) / 2)
+    }
+
+    /// Seconds until it ends; 0 once it has.
+    #[must_use]
+    pub const fn left_s(&self, now_s: u64) -> u64 {
+        self.until.saturating_sub(now_s)
+    }
+
+    fn renewal_s(&self, before_s: u64) -> u64 {
+        before_s.min(self.until.saturating_sub(self.from) / 3)
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +146,14 @@ mod tests {
         let bytes = certificate().sign(&root);
         assert_eq!(Certificate::open(&bytes, &root.verifying_key()), Ok(certificate()));
         assert!(Certificate::open(&bytes, &other.verifying_key()).is_err());
+    }
+
+    #[test]
+    fn a_certificate_is_due_within_the_margin_or_within_a_third_of_its_validity() {
+        // Valid for 100 s: a third is 33.
+        assert!(!certificate().is_due(166, 1_000) && certificate().is_due(167, 1_000));
+        assert!(!certificate().is_due(189, 10) && certificate().is_due(190, 10) && certificate().is_due(500, 10));
+        assert!(!certificate().is_late(183) && certificate().is_late(184));
     }
 
     #[test]

@@ -382,6 +382,15 @@ pub enum Notice {
         /// The last entry of it that a peer holds.
         there: SeqNo,
     },
+    /// A peer says that it holds more of this node's own feed, and too many said so today without showing it: not believed.
+    Unproved {
+        /// The feed.
+        feed: FeedId,
+        /// The last entry of it that is here.
+        here: SeqNo,
+        /// The last entry of it that the peer says it holds.
+        there: SeqNo,
+    },
     /// A session and its peer hold the same: roots were equal.
     InSync {
         /// The peer.

@@ -110,6 +110,11 @@ pub const QUARANTINE_ENTRIES_MAX: u64 = 65_536;
 /// Feeds of a peer of which it is told in the hello what is held here; the newest ones.
 pub const HELLO_HEADS_MAX: usize = 32;
 
+/// New epochs in a day that rest on a peer's word alone; more need a chunk that we signed, or a receipt.
+///
+/// A disk is restored between two starts, and the count begins with each: one is enough for an honest city. Source: guess.
+pub const HINTED_EPOCHS_MAX: u32 = 4;
+
 /// Commands that may wait for the store at a time.
 pub const COMMANDS_MAX: usize = 1_024;
 
@@ -121,3 +126,19 @@ pub const BUNDLE_RECORD_BYTES_MAX: usize = CHUNK_BYTES_MAX;
 
 /// Bytes of a damaged bundle hashed in vain before no more of it is tried: a thousand damaged chunks of full size.
 pub const BUNDLE_VAIN_BYTES_MAX: usize = 1024 * CHUNK_BYTES_MAX;
+
+/// Bytes of a bundle shown as QR frames: twenty days of a busy site, some minutes in front of a camera.
+pub const SERIES_BYTES_MAX: u32 = 2 * 1024 * 1024;
+
+/// Frames that one bundle needs when it is shown: what a receiver sets aside for the first frame it sees, 24 bytes each.
+pub const SERIES_SYMBOLS_MAX: u32 = 8_192;
+
+/// Characters of a frame behind its prefix: the largest QR symbol holds 4,296.
+pub const SERIES_FRAME_CHARS_MAX: usize = 4_296;
+
+/// Bundles of which frames are gathered at once, 2 MiB and their frames each.
+pub const SERIES_AT_ONCE_MAX: usize = 16;
+
+/// Different frames above the needed number after which a bundle that does not come out never will: one of them is false.
+/// With k above, an honest bundle stays incomplete in fewer than 1 of 256^(k + 1) cases (RFC 6330).
+pub const SERIES_SURPLUS_MAX: usize = 32;

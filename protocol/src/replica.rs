@@ -45,12 +45,13 @@ mod commands;
 mod durable;
 mod import;
 mod incoming;
+mod members;
 mod quarantine;
 mod registry;
 mod renewal;
 mod status;
 
-pub use status::{LastAgreed, ListAge, Missing, PeerStatus, Status};
+pub use status::{LastAgreed, ListAge, Missing, PeerStatus, Status, Validity};
 
 /// Signs of life of the status lists inside the time after which they count as stale. Source: guess; three may be lost.
 const SIGNS_BEFORE_STALE: u64 = 4;
@@ -199,6 +200,7 @@ pub struct Replica {
     waiting_for_index: Vec<LinkId>,
     indexed: Arrival,
     sign_at: Option<Mono>,
+    hinted: renewal::Hinted,
     outputs: VecDeque<Output>,
 }
 
@@ -265,6 +267,7 @@ impl Replica {
             waiting_for_index: Vec::new(),
             indexed: held.indexed,
             sign_at: Some(Mono::default()),
+            hinted: renewal::Hinted::default(),
             outputs: VecDeque::new(),
         };
         for (feed, _) in replica.cuts.iter().filter(|(_, cut)| cut.header.writer == replica.own.node) {
@@ -384,7 +387,7 @@ impl Replica {
             Ok(frame) => {
                 let held = self.exchange.frame(now, link, frame, &self.tips.durable, &self.tips);
                 held.iter().for_each(|held| self.copies.held_by_peer(held.feed, held.seq));
-                self.told_of_own(held.into_iter());
+                self.told_of_own(held.into_iter(), renewal::Word::Hint(now.mono));
                 self.pump(link);
             }
         }
@@ -398,8 +401,13 @@ impl Replica {
         let close = |reason| Output::Close { link, reason };
         // The clock may be wrong, so expiry is judged by the newest signed moment held: it cannot be earlier.
         let opened = Certificate::open(&hello.certificate, self.control.roster.root());
+        // Whoever shows an old one may have been renewed without having heard of it: from us it hears.
+        let newest = opened.map(|shown| match self.control.roster.certificate(&shown.node) {
+            Some(held) if held.serial > shown.serial => held.clone(),
+            Some(_) | None => shown,
+        });
         let expired = |certificate: &Certificate| certificate.until <= self.control.not_before_s;
-        match opened {
+        match newest {
             Ok(certificate) if certificate.node == peer && !expired(&certificate) => {
                 if self.control.roster.is_withdrawn(&peer) {
                     self.outputs.push_back(close(CloseReason::Withdrawn));
@@ -410,7 +418,7 @@ impl Replica {
                     self.outputs.push_back(Output::Keep { node: peer, certificate: hello.certificate.to_vec() });
                 }
                 self.outputs.push_back(Output::Admit { link, peer });
-                self.told_in_hello(hello.yours.as_ref().map_or(&[], |yours| yours.as_slice()));
+                self.told_in_hello(now.mono, hello.yours.as_ref().map_or(&[], |yours| yours.as_slice()));
                 self.exchange.welcome(now, link, hello, certificate, &self.tips.durable);
                 self.unpark(now, peer);
             }
@@ -461,22 +469,25 @@ impl Replica {
                 self.told_by_receipts();
                 self.release_receipted();
             }
-            Effect::Enrolled(node) if *node == self.own.node => self.adopt(fact),
+            Effect::Enrolled(node) if *node == self.own.node => {
+                if let Fact::Enrolled(enrolled) = fact {
+                    self.adopt(&enrolled.certificate);
+                }
+            }
             Effect::Enrolled(_) | Effect::None | Effect::NotOfTheRoot => {}
         }
         effect
     }
 
     /// The root signed this node a newer certificate.
-    fn adopt(&mut self, fact: &Fact) {
-        let Fact::Enrolled(enrolled) = fact else { return };
+    fn adopt(&mut self, signed: &[u8]) {
         let newest = self.control.roster.certificate(&self.own.node).filter(|newest| newest.serial > self.own.serial);
         if let Some(newest) = newest.cloned()
-            && Certificate::open(&enrolled.certificate, self.control.roster.root()).as_ref() == Ok(&newest)
+            && Certificate::open(signed, self.control.roster.root()).as_ref() == Ok(&newest)
         {
             self.own = newest;
-            self.exchange.certified(enrolled.certificate.to_vec());
-            self.outputs.push_back(Output::Renewed { certificate: enrolled.certificate.to_vec() });
+            self.exchange.certified(signed.to_vec());
+            self.outputs.push_back(Output::Renewed { certificate: signed.to_vec() });
         }
     }
 

@@ -17,6 +17,7 @@ mod init;
 mod key;
 mod links;
 mod nodes;
+mod renew;
 mod root;
 mod seed;
 
@@ -34,6 +35,7 @@ enum Action {
     Operator(operator::Arguments),
     Enrol(enrol::Arguments),
     Nodes(nodes::ListArguments),
+    Renew(renew::Arguments),
     Withdraw(nodes::WithdrawArguments),
     Issue(Box<codes::IssueArguments>),
     Revoke(Box<codes::RevokeArguments>),
@@ -66,6 +68,7 @@ impl Arguments {
             Action::Operator(arguments) => arguments.run(out),
             Action::Enrol(arguments) => arguments.run(out),
             Action::Nodes(arguments) => arguments.run(out),
+            Action::Renew(arguments) => arguments.run(out),
             Action::Withdraw(arguments) => arguments.run(out),
             Action::Issue(arguments) => arguments.run(out),
             Action::Revoke(arguments) => arguments.run(out),

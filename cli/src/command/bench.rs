@@ -9,6 +9,7 @@ use crate::Outcome;
 
 mod city;
 mod figures;
+mod frames;
 mod frontier;
 mod heal;
 mod ingest;
@@ -36,6 +37,7 @@ pub(crate) struct Arguments {
 enum Job {
     Verify(verify::Arguments),
     Scan(scan::Arguments),
+    Frames(frames::Arguments),
     Register(register::Arguments),
     Frontier(frontier::Arguments),
     Heal(heal::Arguments),
@@ -54,6 +56,7 @@ impl Arguments {
         match self.job {
             Job::Verify(arguments) => arguments.run(out),
             Job::Scan(arguments) => arguments.run(out),
+            Job::Frames(arguments) => arguments.run(out),
             Job::Register(arguments) => arguments.run(out),
             Job::Frontier(arguments) => arguments.run(out),
             Job::Heal(arguments) => arguments.run(out),

@@ -133,6 +133,11 @@ fn knowledge(status: &Value, out: &mut String) {
         number(status, "entries"),
         number(status, "feeds"),
     );
+    let certificate = &status["certificate"];
+    if let Some(until) = certificate["until"].as_u64() {
+        let ended = if number(certificate, "left_s") == 0 { "  ENDED" } else { "" };
+        let _ = writeln!(out, "certificate valid until {}{ended}", at_ms(until.saturating_mul(1_000)));
+    }
     if number(status, "forks") > 0 || number(status, "quarantined") > 0 {
         let (forks, kept) = (number(status, "forks"), number(status, "quarantined"));
         let _ = writeln!(out, "quarantine: {kept} entries kept above {forks} forks and withdrawals");

@@ -78,7 +78,7 @@ macro_rules! set {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 16] = [
+pub(super) const SETTINGS: [Setting; 17] = [
     Setting {
         key: "role",
         expected: "authority, site or lab",
@@ -123,6 +123,11 @@ pub(super) const SETTINGS: [Setting; 16] = [
         key: "uplink_hours",
         expected: "a list of times such as 06:00-06:20",
         set: set!(carrying.uplink_hours = |given| hours(given)),
+    },
+    Setting {
+        key: "renew_days",
+        expected: "a number of days from 15 to 365",
+        set: set!(renew_days = |given| given.within(15..=365)),
     },
     Setting { key: "mdns", expected: "true or false", set: set!(mdns = |given| given.one()) },
     Setting {

@@ -18,7 +18,7 @@ use crate::home::Home;
 use crate::keys::{Signing, draw};
 
 /// Seconds of a day.
-pub(super) const DAY_S: u64 = 86_400;
+pub(crate) const DAY_S: u64 = 86_400;
 
 /// A node that was admitted.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ pub fn admit_by(home: &Home, root: &SigningKey, request: &str, days: u32, now_s:
 }
 
 /// The serial of the newest certificate issued to the node before; 0 if there is none.
-fn serial_held(issued: &std::path::Path, own: &Membership) -> u32 {
+pub(super) fn serial_held(issued: &std::path::Path, own: &Membership) -> u32 {
     let held = std::fs::read(issued).ok().and_then(|bytes| Certificate::open(&bytes, &own.root).ok());
     held.map_or(0, |certificate| certificate.serial)
 }

@@ -39,6 +39,12 @@ impl Pending {
         Self { file: POLICY.to_owned(), published: Published::Policy(bytes) }
     }
 
+    /// Whether it is the certificate of this node.
+    #[must_use]
+    pub fn is_of(&self, node: &NodeKey) -> bool {
+        self.file == format!("{CERTIFICATE}{node}")
+    }
+
     fn of_file(file: &str, bytes: Vec<u8>) -> Option<Self> {
         let published = match file {
             TRUST => Published::Trust(bytes),

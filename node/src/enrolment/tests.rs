@@ -150,3 +150,35 @@ fn only_an_authority_admits_and_only_a_node_joins() {
     assert!(error.contains("has not joined yet") && error.contains("authority enrol"), "{error}");
     assert!(matches!(ask(&home, &Config::new(Role::Site, Text::default(), Lane(1))), Err(EnrolError::Home(_))));
 }
+
+#[test]
+fn a_renewed_certificate_says_the_same_for_as_long_again_and_is_kept_instead_of_the_one_before() {
+    let place = Place::new();
+    let (authority, _) = place.authority("city");
+    let (home, request) = place.member("site", Role::Site);
+    let admitted = admit(&authority, &request, 90, NOW_S).unwrap();
+    join(&home, &admitted.answer, None).unwrap();
+    let root = authority.keys().signing(Signing::Root).unwrap();
+    let later_s = NOW_S + 80 * 86_400;
+    let (pending, renewed) = renew::renew(&authority, &root, &admitted.certificate, later_s).unwrap();
+    let until = later_s + 90 * 86_400;
+    assert_eq!(renewed, Certificate { serial: 2, from: later_s - DATED_BACK_S, until, ..admitted.certificate });
+    assert!(pending::all(&authority).unwrap().contains(&pending) && pending.is_of(&renewed.node));
+
+    let Published::Certificate(signed) = &pending.published else { panic!("{pending:?}") };
+    assert!(renew::take_up(&home, signed).unwrap());
+    assert!(!renew::take_up(&home, signed).unwrap(), "once");
+    let member = Membership::open(&home).unwrap();
+    assert_eq!((member.certificate, &member.certificate_bytes), (renewed, signed));
+    // An answer that was on its way meanwhile is older.
+    assert!(matches!(join(&home, &admitted.answer, None), Err(EnrolError::Older { held: 2, offered: 1 })));
+    // Another node's is not this one's, and what another root signed is nothing.
+    let (_, other_request) = place.member("site-2", Role::Site);
+    let other = admit(&authority, &other_request, 90, NOW_S).unwrap();
+    let Published::Certificate(other) = &other.pending.published else { panic!("{other:?}") };
+    assert!(!renew::take_up(&home, other).unwrap());
+    let (elsewhere, _) = place.authority("elsewhere");
+    let foreign = elsewhere.keys().signing(Signing::Root).unwrap();
+    let member = Membership::open(&home).unwrap().certificate;
+    assert!(renew::take_up(&home, &Certificate { serial: 9, ..member }.sign(&foreign)).is_err());
+}

@@ -13,7 +13,7 @@ use swabmesh_protocol::id::{CodeId, Epoch, FeedHeader, Hash, Lane, Person, SeqNo
 use swabmesh_protocol::io::Arrival;
 use swabmesh_protocol::policy::Policy;
 use swabmesh_protocol::project::{Rules, apply};
-use swabmesh_protocol::replica::Status;
+use swabmesh_protocol::replica::{Status, Validity};
 use swabmesh_protocol::status::StatusLists;
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::{Stamp, Wall};
@@ -110,6 +110,8 @@ pub(crate) fn snapshot() -> Snapshot {
         clock_offset_ms: 0,
         clock_doubtful: false,
         seal_key: None,
+        certificate: Validity { until: 0, left_s: 0, late: false },
+        renewals_late: 0,
         enrolled: 1,
         forks: 0,
         quarantined: 0,

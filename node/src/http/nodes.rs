@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use data_encoding::HEXLOWER_PERMISSIVE;
-use swabmesh_protocol::certificate::Certificate;
+use swabmesh_protocol::certificate::{Certificate, RENEWED_BEFORE_S};
 use swabmesh_protocol::command::{Command, Published};
 use swabmesh_protocol::id::NodeKey;
 
@@ -11,6 +11,7 @@ use super::Shell;
 use super::body::{Body, Named};
 use super::problem::Problem;
 use crate::api::{Done, PublishCertificate, WithdrawNode};
+use crate::clock;
 
 /// The nodes enrolled, as far as this node knows; withdrawn ones too.
 pub(super) async fn list(State(shell): State<Shell>) -> Result<Json<Vec<Certificate>>, Problem> {
@@ -26,6 +27,12 @@ pub(super) async fn publish(
         Problem::malformed(format!("the certificate is not hexadecimal: {error}"), "Send it as `authority enrol` does.")
     })?;
     shell.done(Command::Publish(Published::Certificate(certificate))).await
+}
+
+/// The members whose certificates are to be renewed, for whoever has the root key at hand.
+pub(super) async fn due(State(shell): State<Shell>) -> Result<Json<Vec<Certificate>>, Problem> {
+    let now_s = clock::wall().seconds();
+    Ok(Json(shell.look(move |replica| replica.due(now_s, RENEWED_BEFORE_S)).await?))
 }
 
 pub(super) async fn withdraw(

@@ -1,5 +1,7 @@
 //! How many photographed codes are read, and how fast, beside each decoder alone in the same run.
 
+pub mod film;
+
 use std::hint::black_box;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -154,9 +156,10 @@ fn timed(text: &str, read: impl FnOnce() -> Vec<String>) -> Sample {
     Sample { ms: processor_ms() - start, read: texts == [text] }
 }
 
-/// Processor time of this thread: on a busy machine the only clock that measures the decoder.
+/// Processor time of this thread, milliseconds: on a busy machine the only clock that measures the decoder.
+#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a thread's seconds are exact in an f64 for 285 million years")]
-fn processor_ms() -> f64 {
+pub fn processor_ms() -> f64 {
     let spent = clock_gettime(ClockId::ThreadCPUTime);
     spent.tv_sec as f64 * 1e3 + spent.tv_nsec as f64 / 1e6
 }

@@ -17,7 +17,7 @@ pub const PICTURE_PIXELS_MAX: u64 = 40_000_000;
 pub const PICTURE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// Bytes the decoder of a file may set aside: four a pixel, and as much again for its own tables.
-const DECODE_BYTES_MAX: u64 = 2 * 4 * PICTURE_PIXELS_MAX;
+pub(super) const DECODE_BYTES_MAX: u64 = 2 * 4 * PICTURE_PIXELS_MAX;
 
 /// Pixels above which a frame is not doubled: at 1080p that took over 300 ms and only found modules below 2 pixels.
 const DOUBLE_PIXELS_MAX: u64 = 1_000_000;
@@ -134,7 +134,7 @@ pub fn codes_in_frame(width: u32, height: u32, pixels: &[u8]) -> Result<Vec<Stri
     codes_at(&[FIRST_LOOK, BARS], width, height, pixels)
 }
 
-fn check_pixels(width: u32, height: u32) -> Result<u64, PictureError> {
+pub(super) fn check_pixels(width: u32, height: u32) -> Result<u64, PictureError> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels > PICTURE_PIXELS_MAX { Err(PictureError::TooManyPixels { pixels }) } else { Ok(pixels) }
 }

@@ -12,6 +12,9 @@ pub const QUIET_ZONE_MODULES: u32 = 4;
 /// Pixels a side of one module in an image.
 pub const MODULE_PX_MAX: u32 = 32;
 
+/// Characters that the largest symbol holds. Source: ISO/IEC 18004, version 40 at level L.
+const CHARS_MAX: usize = 4_296;
+
 /// Where the symbol will be looked at, which decides its error correction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Medium {
@@ -19,6 +22,8 @@ pub enum Medium {
     Screen,
     /// Paper: level Q, because prints crease and fade.
     Print,
+    /// One of many frames that a camera films: level L, because a frame that is not read is made good by others.
+    Film,
 }
 
 /// Why a text cannot be drawn. The caller is at fault; nothing was made.
@@ -58,14 +63,32 @@ impl Symbol {
         if !QrSegment::is_alphanumeric(text) {
             return Err(RenderError::Characters);
         }
+        Self::within(text, medium, Version::MAX)
+    }
+
+    fn within(text: &str, medium: Medium, largest: Version) -> Result<Self, RenderError> {
         let level = match medium {
             Medium::Screen => QrCodeEcc::Medium,
             Medium::Print => QrCodeEcc::Quartile,
+            Medium::Film => QrCodeEcc::Low,
         };
         let segment = [QrSegment::make_alphanumeric(text)];
-        QrCode::encode_segments_advanced(&segment, level, Version::MIN, Version::MAX, None, false)
+        QrCode::encode_segments_advanced(&segment, level, Version::MIN, largest, None, false)
             .map(|code| Self { code })
             .map_err(|_| RenderError::TooLong { chars: text.len() })
+    }
+
+    /// Characters that a symbol of this version holds at the medium's level; of a version that is none, of the nearest.
+    #[must_use]
+    pub fn chars_in(version: u8, medium: Medium) -> usize {
+        let largest = Version::new(version.clamp(Version::MIN.value(), Version::MAX.value()));
+        let (mut fits, mut does_not) = (0, CHARS_MAX + 1);
+        while does_not - fits > 1 {
+            let middle = usize::midpoint(fits, does_not);
+            let fits_in = Self::within(&"A".repeat(middle), medium, largest).is_ok();
+            *(if fits_in { &mut fits } else { &mut does_not }) = middle;
+        }
+        fits
     }
 
     /// The version, 1..=40.
@@ -154,6 +177,17 @@ mod tests {
             let text = "HS1:A Z%".chars().cycle().take(chars).collect::<String>();
             assert_eq!(Symbol::new(&text, Medium::Screen).unwrap().version(), screen, "{chars} on a screen");
             assert_eq!(Symbol::new(&text, Medium::Print).unwrap().version(), print, "{chars} in print");
+        }
+    }
+
+    #[test]
+    fn a_symbol_holds_what_the_standard_says_and_not_one_character_more() {
+        // ISO/IEC 18004, table 7.
+        for (version, medium, chars) in
+            [(1, Medium::Film, 25), (10, Medium::Screen, 311), (25, Medium::Print, 1_041), (40, Medium::Film, 4_296)]
+        {
+            assert_eq!(Symbol::chars_in(version, medium), chars, "{version} {medium:?}");
+            assert_eq!(Symbol::new(&"A".repeat(chars), medium).unwrap().version(), version);
         }
     }
 

@@ -82,6 +82,8 @@ pub(super) struct Driver {
     kept: (mpsc::Sender<Kept>, mpsc::Receiver<Kept>),
     stranded: Vec<Vec<u8>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    /// The newest certificate that the log brought this node; empty until one came.
+    certificate: watch::Sender<Vec<u8>>,
     drawn: Instant,
 }
 
@@ -136,12 +138,17 @@ impl Driver {
             kept: mpsc::channel(COMPLETIONS_QUEUE),
             stranded,
             snapshots: watch::channel(Arc::new(snapshot)).0,
+            certificate: watch::channel(Vec::new()).0,
             drawn: started,
         }
     }
 
     pub(super) fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.subscribe()
+    }
+
+    pub(super) fn certificate(&self) -> watch::Receiver<Vec<u8>> {
+        self.certificate.subscribe()
     }
 
     /// Runs until asked to stop.
@@ -252,8 +259,9 @@ impl Driver {
                 self.to_index.push(Job::Remember(restore::remembered(&peer, epoch, through)))
             }
             Output::Renew { epoch } => self.renew(epoch),
-            Output::Renewed { .. } => {
+            Output::Renewed { certificate } => {
                 self.count("certificates_renewed");
+                self.certificate.send_replace(certificate);
                 tracing::info!("the authority renewed this node's certificate");
             }
             Output::Reply { request, result } => {
@@ -290,6 +298,13 @@ impl Driver {
             Notice::Fork { feed, seq } => {
                 self.count("forks");
                 tracing::error!(%feed, seq = seq.0, "a writer signed two histories");
+            }
+            Notice::Unproved { feed, here, there } => {
+                self.count("hints_not_believed");
+                tracing::warn!(
+                    %feed, here = here.0, there = there.0,
+                    "a peer says that it holds more of this node's own log, as too many did today without showing it: not believed"
+                );
             }
             Notice::Restored { feed, here, there } => {
                 self.count("restored");

@@ -21,6 +21,8 @@ const JOBS_QUEUE: usize = 256;
 const KEYS_MAX: usize = 64;
 /// Keys kept in memory until the store has taken them.
 const AHEAD_KEYS_MAX: usize = 16_384;
+/// Batches handed over whose completions were not looked at. As many completions have room, so none is ever dropped.
+const OUTSTANDING_MAX: usize = 4_096;
 
 /// Work for the index, in order of arrival.
 #[derive(Debug)]
@@ -75,8 +77,7 @@ pub(super) struct Applier {
 
 impl Applier {
     pub(super) fn new(tables: Tables) -> Self {
-        // As many completions as the store has places for calls, so that it never waits for us.
-        let (done, taken) = sync_channel(4_096);
+        let (done, taken) = sync_channel(OUTSTANDING_MAX);
         Self {
             tables,
             done,
@@ -139,6 +140,9 @@ impl Applier {
 
     /// Gives what was gathered to the store as one atomic batch.
     fn flush(&mut self) -> Result<(), StoreError> {
+        if self.outstanding == OUTSTANDING_MAX {
+            self.wait_for_one()?;
+        }
         let through = self.gathered_through;
         let gathered = std::mem::take(&mut self.gathered);
         self.ahead.extend(gathered.iter().map(|(key, value)| (key.clone(), value.clone())));
@@ -177,7 +181,8 @@ impl Applier {
         Ok(())
     }
 
-    fn is_far_ahead(&self) -> bool {
+    /// Whether so much is kept in memory that the store should be waited for.
+    pub(super) fn is_far_ahead(&self) -> bool {
         self.ahead.len() >= AHEAD_KEYS_MAX
     }
 }
@@ -226,4 +231,46 @@ fn run(applier: &mut Applier, queue: &Receiver<Job>, told: &watch::Sender<Arriva
         told.send_replace(reached);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use swabmesh_protocol::view::{Table, View};
+
+    use super::*;
+    use crate::store::Store;
+    use crate::store::options::StoreOptions;
+
+    /// Far beyond what a start takes that does not wait for itself.
+    const WITHIN: Duration = Duration::from_secs(120);
+    const ROUNDS: u64 = OUTSTANDING_MAX as u64 + 16;
+
+    #[test]
+    fn more_batches_than_completions_have_room_for_are_all_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path(), &StoreOptions::new(1)).unwrap().store;
+        let mut applier = Applier::new(Tables::new(store));
+        let (told, settled) = sync_channel(1);
+        thread::spawn(move || {
+            for round in 0..=ROUNDS {
+                // The same rows over and over: never far ahead in keys.
+                let row = |n: usize| Write {
+                    table: Table::Meta,
+                    key: n.to_be_bytes().to_vec(),
+                    value: Some(round.to_be_bytes().to_vec()),
+                };
+                applier.hand_over((0..KEYS_MAX).map(row).collect(), Arrival(round)).unwrap();
+                // An index faster than its applier turns nothing away, so nobody looks at completions meanwhile.
+                while applier.tables.store().health().queued_index_jobs > 0 {
+                    thread::yield_now();
+                }
+            }
+            applier.settle().unwrap();
+            told.send(applier.tables.get(Table::Meta, &0_usize.to_be_bytes()).unwrap()).unwrap();
+        });
+        let last = ROUNDS.to_be_bytes().to_vec();
+        assert_eq!(settled.recv_timeout(WITHIN), Ok(Some(last)));
+    }
 }

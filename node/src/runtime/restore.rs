@@ -1,6 +1,7 @@
 //! From what the disk holds to what the core starts from: the tables catch up with the journal, then both are read.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::fact::{Fact, Role};
@@ -20,6 +21,9 @@ use crate::store::error::StoreError;
 use crate::store::frame;
 use crate::store::recovery::IndexFound;
 use crate::store::{Opened, Store};
+
+/// Between two lines that say how far a long start came.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// What a node starts from.
 pub(super) struct Restored {
@@ -83,6 +87,7 @@ fn catch_up(
     let roles = roles(store, tables, identity, signed)?;
     let policy = Policy::open(&signed.policy, &identity.root).unwrap_or_default();
     let window_ms = policy.duplicate_window_s.saturating_mul(MS_PER_S);
+    let (last, mut told) = (store.health().last, Instant::now());
     for frame in store.frames(frame::Arrival(through.0).next()) {
         let frame = frame?;
         let at = arrival(frame.arrival);
@@ -93,6 +98,13 @@ fn catch_up(
                 applier.chunk(at, sealed.into_bytes(), role, window_ms).map(drop).or_else(unless_unreadable)?;
             }
             None => applier.hand_over(Vec::new(), at)?,
+        }
+        if applier.is_far_ahead() {
+            applier.settle()?;
+        }
+        if told.elapsed() >= TELL_EVERY {
+            told = Instant::now();
+            tracing::info!(frame = at.0, of = last.0, "the tables follow the journal");
         }
     }
     applier.settle()?;

@@ -57,6 +57,9 @@ impl Replica {
             return Ok(Imported::Known);
         }
         self.outputs.push_back(Output::Keep { node: certificate.node, certificate: bytes.to_vec() });
+        if certificate.node == self.own.node {
+            self.adopt(bytes);
+        }
         self.unpark(now, certificate.node);
         Ok(Imported::Taken)
     }

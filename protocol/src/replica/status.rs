@@ -53,8 +53,12 @@ pub struct Status {
     /// The key that details are sealed to: its day and itself.
     #[serde(skip)]
     pub seal_key: Option<SealKey>,
+    /// Its certificate.
+    pub certificate: Validity,
     /// Nodes enrolled, as far as known here.
     pub enrolled: u64,
+    /// Members heard of whose certificates should have been renewed; counted by the authority alone.
+    pub renewals_late: u64,
     /// Feeds with two histories.
     pub forks: u64,
     /// Entries that are kept and do not count, unless the authority decided that they do: above a fork or a withdrawal.
@@ -72,6 +76,17 @@ pub struct ListAge {
     pub age_s: u64,
     /// Whether that is too old to be silent about.
     pub stale: bool,
+}
+
+/// How long a node's certificate holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Validity {
+    /// Until when, seconds since 1970 UTC.
+    pub until: u64,
+    /// Seconds until then; 0 once it has ended.
+    pub left_s: u64,
+    /// Whether half of the time in which it should have been renewed is over.
+    pub late: bool,
 }
 
 /// What one of two nodes holds and the other does not, as far as known.
@@ -169,6 +184,12 @@ impl Replica {
             clock_offset_ms: clock.offset_ms,
             clock_doubtful: clock.is_doubtful(now.wall),
             seal_key: self.control.seal_key.clone(),
+            certificate: Validity {
+                until: self.own.until,
+                left_s: self.own.left_s(now_s),
+                late: self.own.is_late(now_s),
+            },
+            renewals_late: if self.own.role == Role::Authority { self.late(now_s) } else { 0 },
             enrolled: self.control.roster.certificates().count() as u64,
             forks: self.cuts.iter().filter(|(_, cut)| cut.forked).count() as u64,
             quarantined: self.quarantined(),
@@ -215,7 +236,7 @@ impl Replica {
         self.indexed >= self.tips.durable.newest()
     }
 
-    fn peers(&self) -> Vec<PeerStatus> {
+    pub(super) fn peers(&self) -> Vec<PeerStatus> {
         let peer = |(link, session): (LinkId, &crate::exchange::session::Session)| {
             let open = session.open.as_ref();
             let newest = self.exchange.agreements().get(&session.peer).map_or(Arrival(0), |agreed| agreed.newest);

@@ -1,6 +1,8 @@
 //! Withdrawn nodes and renewed certificates (rule N2).
 
+use swabmesh_protocol::certificate::{Certificate, RENEWED_BEFORE_S};
 use swabmesh_protocol::command::Published;
+use swabmesh_protocol::id::NodeKey;
 
 use super::*;
 
@@ -49,4 +51,95 @@ fn a_renewed_certificate_reaches_its_node_through_others_and_is_kept() {
     assert_eq!(world.machines[1].renewed, [renewed]);
     world.run(3_000);
     assert_eq!(world.machines[1].renewed.len(), 1, "once");
+}
+
+const DAY_S: u64 = 86_400;
+
+/// Now, in seconds, and what each node's certificate says of its end.
+fn now_s(world: &World) -> u64 {
+    (MORNING + world.ms) / 1_000
+}
+
+/// A certificate of 350 days, of which these are left.
+fn ends_in(days: u64, n: u8) -> Vec<u8> {
+    let until = MORNING / 1_000 + days * DAY_S;
+    certificate_from(n, 1, until - 350 * DAY_S, until)
+}
+
+/// What the running authority does: who is due gets a year more. Returns who.
+fn renew(world: &mut World) -> Vec<NodeKey> {
+    let (ms, now_s) = (world.ms, now_s(world));
+    let due = world.machines[0].replica.due(now_s, RENEWED_BEFORE_S);
+    for held in &due {
+        let renewed = Certificate { serial: held.serial + 1, until: now_s + 365 * DAY_S, ..held.clone() };
+        world.at(0).command(ms, Command::Publish(Published::Certificate(renewed.sign(&key(ROOT))))).unwrap();
+    }
+    due.into_iter().map(|held| held.node).collect()
+}
+
+#[test]
+fn who_was_heard_of_is_renewed_and_who_is_withdrawn_silent_or_has_time_left_is_not() {
+    const GONE: u8 = 6;
+    const SILENT: u8 = 7;
+    const LONG: u8 = 8;
+    let mut world = World::new(&[]);
+    let places = [SITE, GONE, SILENT].map(|n| world.join(n, ends_in(20, n)));
+    let [site, gone, _] = places;
+    let long = world.join(LONG, ends_in(31, LONG));
+    for (place, tube) in [(site, "S1"), (gone, "G1"), (long, "L1")] {
+        let ms = world.ms;
+        world.at(place).open(ms, tube);
+        world.connect(0, place);
+    }
+    world.run(3_000);
+    let ms = world.ms;
+    world.at(0).command(ms, Command::Withdraw { node: node(GONE), reason: Remark::truncated("stolen") }).unwrap();
+    world.disconnect();
+    assert_eq!(renew(&mut world), [node(SITE)]);
+    assert_eq!(renew(&mut world), [], "once is enough");
+    // Two days later the other has less than thirty left.
+    world.ms += 2 * DAY_S * 1_000;
+    assert_eq!(renew(&mut world), [node(LONG)]);
+    assert_eq!(world.machines[0].status(world.ms).renewals_late, 0);
+}
+
+#[test]
+fn a_site_behind_a_neighbour_stays_a_member_past_the_end_of_the_certificate_it_joined_with() {
+    let mut world = World::new(&[NEIGHBOUR]);
+    let (authority, neighbour) = (0, 1);
+    let site = world.join(SITE, ends_in(20, SITE));
+    let ms = world.ms;
+    world.at(site).open(ms, "S1");
+    world.connect(authority, neighbour);
+    world.connect(neighbour, site);
+    world.run(3_000);
+    world.disconnect();
+    assert_eq!(renew(&mut world), [node(SITE)]);
+    assert!(world.machines[site].renewed.is_empty());
+    let old = world.machines[site].status(world.ms).certificate;
+    assert!(!old.late && old.left_s > 19 * DAY_S, "{old:?}");
+
+    // The old one ends; the neighbour hears of the day from the authority, and of the new one, and only then meets the site.
+    world.ms += 25 * DAY_S * 1_000;
+    world.run(3_000);
+    world.connect(authority, neighbour);
+    world.run(3_000);
+    world.disconnect();
+    let ended = world.machines[site].status(world.ms).certificate;
+    assert!(ended.late && ended.left_s == 0, "{ended:?}");
+    world.connect(neighbour, site);
+    let ms = world.ms;
+    world.at(site).open(ms, "S2");
+    world.run(3_000);
+    assert_eq!(world.machines[site].renewed.len(), 1);
+    assert!(world.machines[site].status(world.ms).certificate.left_s > 300 * DAY_S);
+    assert!(world.machines[neighbour].tubes().contains(&"S2".to_owned()), "and it is let in as ever");
+    // What it joined with is what its directory may still say; the log says it again at the next start.
+    world.disconnect();
+    let disk = world.machines[site].disk.clone();
+    world.machines[site] = Machine::start_with(SITE, disk, world.ms, ends_in(20, SITE));
+    assert_eq!(world.machines[site].renewed.len(), 1);
+    world.connect(neighbour, site);
+    world.run(3_000);
+    assert_eq!(world.differ(site, neighbour), None);
 }

@@ -24,7 +24,7 @@ use swabmesh_protocol::view::{Batch, MemoryTables, Row, Table, View};
 pub(crate) const ROOT: u8 = 1;
 pub(crate) const AUTHORITY: u8 = 2;
 pub(crate) const CELL: Lane = Lane(1);
-const MORNING: u64 = 1_649_433_600_000;
+pub(crate) const MORNING: u64 = 1_649_433_600_000;
 
 pub(crate) fn key(n: u8) -> SigningKey {
     SigningKey::from_bytes(&[n; 32])
@@ -35,9 +35,13 @@ pub(crate) fn node(n: u8) -> NodeKey {
 }
 
 pub(crate) fn certificate(n: u8, serial: u32, until: u64) -> Vec<u8> {
+    certificate_from(n, serial, 0, until)
+}
+
+pub(crate) fn certificate_from(n: u8, serial: u32, from: u64, until: u64) -> Vec<u8> {
     let (role, lane) = if n == AUTHORITY { (Role::Authority, Lane::CITY) } else { (Role::Site, CELL) };
     let name = Text::truncated(&format!("node {n}"));
-    Certificate { node: node(n), role, name, lane, serial, from: 0, until }.sign(&key(ROOT))
+    Certificate { node: node(n), role, name, lane, serial, from, until }.sign(&key(ROOT))
 }
 
 /// What lies on a machine's disk.
@@ -69,17 +73,22 @@ pub(crate) struct Machine {
 impl Machine {
     /// A machine whose disk was never used, or holds what it holds.
     pub(crate) fn start(n: u8, disk: Disk, now_ms: u64) -> Self {
+        Self::start_with(n, disk, now_ms, certificate(n, 1, u64::MAX))
+    }
+
+    /// The same, joined with this certificate.
+    pub(crate) fn start_with(n: u8, disk: Disk, now_ms: u64, certificate: Vec<u8>) -> Self {
         let mut disk = disk;
         let epoch = *disk.epoch.get_or_insert(Epoch(u64::from(n)));
         let identity = Identity {
             key: key(n),
-            certificate: certificate(n, 1, u64::MAX),
+            certificate,
             root: key(ROOT).verifying_key(),
             epoch,
             seed: [n.wrapping_add(u8::try_from(now_ms % 200).unwrap()); 32],
             issuers: (n == AUTHORITY).then(|| key(90)).into_iter().collect(),
         };
-        let signed = Signed { certificates: vec![certificate(AUTHORITY, 1, u64::MAX)], ..Signed::default() };
+        let signed = Signed { certificates: vec![self::certificate(AUTHORITY, 1, u64::MAX)], ..Signed::default() };
         let frames = disk.journal.iter().enumerate().map(|(at, bytes)| (Arrival(at as u64 + 1), bytes.clone()));
         let found = restore::held(&identity, signed, &disk.tables, frames).unwrap();
         let replica = Replica::restore(identity, found.held).unwrap();
@@ -183,8 +192,8 @@ impl Machine {
         self.command(ms, command).unwrap();
     }
 
-    pub(crate) fn enrol(&mut self, ms: u64, n: u8) {
-        self.command(ms, Command::Publish(Published::Certificate(certificate(n, 1, u64::MAX)))).unwrap();
+    pub(crate) fn enrol(&mut self, ms: u64, certificate: Vec<u8>) {
+        self.command(ms, Command::Publish(Published::Certificate(certificate))).unwrap();
     }
 
     pub(crate) fn status(&self, ms: u64) -> Status {
@@ -229,10 +238,16 @@ impl World {
         let mut world = Self::default();
         world.add(AUTHORITY, Disk::default());
         for n in nodes {
-            world.machines[0].enrol(0, *n);
-            world.add(*n, Disk::default());
+            world.join(*n, certificate(*n, 1, u64::MAX));
         }
         world
+    }
+
+    /// One more node, enrolled by the authority with this certificate.
+    pub(crate) fn join(&mut self, n: u8, certificate: Vec<u8>) -> usize {
+        self.machines[0].enrol(self.ms, certificate.clone());
+        self.machines.push(Machine::start_with(n, Disk::default(), self.ms, certificate));
+        self.machines.len() - 1
     }
 
     pub(crate) fn add(&mut self, n: u8, disk: Disk) -> usize {

@@ -12,6 +12,7 @@ use swabmesh_node::bundle::Contents;
 use swabmesh_protocol::bundle::Aim;
 use swabmesh_protocol::id::Lane;
 
+use super::source::Source;
 use super::target::Target;
 use crate::client::{Client, Connection};
 use crate::{Outcome, clock};
@@ -44,8 +45,8 @@ pub(super) struct Arguments {
     /// Only this cell, and what concerns the whole city; may be repeated
     #[arg(long = "cell", value_name = "N", value_parser = clap::value_parser!(u16).range(0..=65_534))]
     cells: Vec<u16>,
-    /// Answer a bundle: only what its maker does not hold yet
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["cells", "to"])]
+    /// Answer a bundle, or pictures of one: only what its maker does not hold yet
+    #[arg(long, value_name = "FILE|DIR", conflicts_with_all = ["cells", "to"])]
     answer: Option<PathBuf>,
     /// Where to write [default: the node's name and the time, ending in .swab]
     #[arg(long, value_name = "FILE")]
@@ -82,8 +83,9 @@ impl Arguments {
         let cells = self.cells.iter().map(|cell| Lane(*cell)).collect();
         let ask = ExportBundle { to, since_receipts: self.since_receipts, cells, held: Vec::new() };
         let Some(path) = &self.answer else { return Ok(ask) };
-        let file = File::open(path).with_context(|| format!("cannot read {}: check the path", path.display()))?;
-        let contents = Contents::read(std::io::BufReader::new(file), |_| {})?;
+        let bundle = Source::open(path)?.bundles().into_iter().next();
+        let bundle = bundle.with_context(|| format!("{} does not show all of a bundle yet", path.display()))?;
+        let contents = Contents::read(bundle, |_| {})?;
         let manifest = contents.manifest.with_context(|| {
             format!("{} does not say any more what its maker holds: export with --cell instead", path.display())
         })?;

@@ -1,7 +1,6 @@
 //! `swabmesh bundle import`: what was carried here becomes part of the log.
 
-use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,23 +9,29 @@ use serde_json::json;
 use swabmesh_node::api::ImportReport;
 use swabmesh_protocol::bundle::Missing;
 
+use super::source::Source;
 use crate::Outcome;
-use crate::client::Connection;
+use crate::client::{Client, Connection};
 use crate::print::{at_ms, short};
 
 /// Stretches that are told one by one.
 const TOLD_MAX: usize = 10;
 
-/// Take in what bundles hold; damaged ones as far as they hold
+/// Take in what bundles hold; damaged ones as far as they hold, filmed ones once enough frames were read
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   swabmesh bundle import /media/stick/gate3.swab --data city
   swabmesh bundle import monday.swab tuesday.swab --data gate3 --json
+  swabmesh bundle import gate3.gif --data city
+  swabmesh bundle import pictures/ --data city
+Besides bundles it takes pictures of a screen that showed one (bundle frames): an animated GIF or PNG, a folder of photographs
+or of the frames of a film, in any order, and films in YUV4MPEG2; of other films make a folder, with
+  ffmpeg -i film.mp4 -vf fps=15 pictures/%05d.png
 Importing again changes nothing. Every chunk is checked as if its writer's neighbour had sent it. Exit code 1: something
 is missing or was not taken; the rest was.")]
 pub(super) struct Arguments {
-    /// The bundles
-    #[arg(value_name = "FILE", required = true)]
+    /// The bundles, or pictures of them
+    #[arg(value_name = "FILE|DIR", required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
     connection: Connection,
@@ -35,23 +40,34 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         let mut reports = Vec::new();
+        let mut complete = true;
         let json = self.connection.json;
         let role = self.connection.with_node(|client| {
             for path in &self.files {
-                let file =
-                    File::open(path).with_context(|| format!("cannot read {}: check the path", path.display()))?;
-                let report: ImportReport =
-                    client.upload("/bundles/import", file).with_context(|| path.display().to_string())?;
-                if json {
-                    let mut line = json!(report);
-                    if let Some(line) = line.as_object_mut() {
-                        line.insert("file".to_owned(), json!(path));
-                    }
-                    writeln!(out, "{line}")?;
-                } else {
-                    say(path, &report, out)?;
+                let source = Source::open(path)?;
+                complete &= source.complete();
+                let frames = source.frames();
+                if !json {
+                    source.say(path, out)?;
                 }
-                reports.push(report);
+                let bundles = source.bundles();
+                if json && bundles.is_empty() {
+                    writeln!(out, "{}", json!({ "file": path, "frames": frames }))?;
+                }
+                for bundle in bundles {
+                    let report = import(client, path, bundle)?;
+                    if json {
+                        let mut line = json!(report);
+                        if let Some(line) = line.as_object_mut() {
+                            line.insert("file".to_owned(), json!(path));
+                            line.extend(frames.clone().map(|frames| ("frames".to_owned(), frames)));
+                        }
+                        writeln!(out, "{line}")?;
+                    } else {
+                        say(path, &report, out)?;
+                    }
+                    reports.push(report);
+                }
             }
             let status: serde_json::Value = client.get("/status")?;
             Ok(crate::print::text(&status, "role").to_owned())
@@ -59,9 +75,13 @@ impl Arguments {
         if role == "authority" && !json && reports.iter().any(|report| report.maker.is_some()) {
             writeln!(out, "  → take receipts and results back: swabmesh bundle export --answer FILE --out ANSWER")?;
         }
-        let complete = reports.iter().all(|report| report.whole && report.refused == 0 && report.missing.is_empty());
+        complete &= reports.iter().all(|report| report.whole && report.refused == 0 && report.missing.is_empty());
         Ok(if complete { Outcome::Done } else { Outcome::Failed })
     }
+}
+
+fn import(client: &Client, path: &Path, bundle: impl Read) -> anyhow::Result<ImportReport> {
+    client.upload("/bundles/import", bundle).with_context(|| path.display().to_string())
 }
 
 fn say(path: &Path, report: &ImportReport, out: &mut dyn Write) -> anyhow::Result<()> {

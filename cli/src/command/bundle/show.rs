@@ -1,10 +1,9 @@
 //! `swabmesh bundle show`: what is in a bundle, without a node.
 
-use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 use swabmesh_node::bundle::{Contents, FeedContents, Registration};
@@ -14,6 +13,7 @@ use swabmesh_protocol::copies::Custody;
 use swabmesh_protocol::id::NodeKey;
 
 use super::import::missing;
+use super::source::Source;
 use crate::Outcome;
 use crate::print::{at_ms, short};
 
@@ -23,9 +23,11 @@ use crate::print::{at_ms, short};
   swabmesh bundle show /media/stick/gate3.swab
   swabmesh bundle show gate3.swab --registrations
   swabmesh bundle show gate3.swab --json
+  swabmesh bundle show pictures/
 Exit code 1: the file is damaged, or something in it does not verify.")]
 pub(super) struct Arguments {
-    /// The bundle
+    /// The bundle, or pictures of it, as `bundle import` takes them
+    #[arg(value_name = "FILE|DIR")]
     file: PathBuf,
     /// List every registration, with where it was when the bundle was made
     #[arg(long)]
@@ -37,26 +39,44 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-        let file = File::open(&self.file);
-        let file = file.with_context(|| format!("cannot read {}: check the path", self.file.display()))?;
+        let source = Source::open(&self.file)?;
+        let (mut holds, frames) = (source.complete(), source.frames());
+        if !self.json {
+            source.say(&self.file, out)?;
+        }
+        let bundles = source.bundles();
+        if self.json && bundles.is_empty() {
+            writeln!(out, "{}", json!({ "frames": frames }))?;
+        }
+        for bundle in bundles {
+            holds &= self.bundle(bundle, frames.as_ref(), out)?;
+        }
+        Ok(if holds { Outcome::Done } else { Outcome::Failed })
+    }
+
+    /// Shows one bundle; returns whether all of it holds.
+    fn bundle(&self, bundle: impl Read, frames: Option<&Value>, out: &mut dyn Write) -> anyhow::Result<bool> {
         let mut written = Ok(());
         let each = |registration: &Registration| {
             if self.registrations && written.is_ok() {
                 written = line(registration, self.json, out);
             }
         };
-        let contents = Contents::read(BufReader::new(file), each)?;
+        let contents = Contents::read(bundle, each)?;
         written?;
         if !contents.condition.is_bundle() {
             bail!("{} is not a bundle: nothing in it can be read as one", self.file.display());
         }
         if self.json {
-            writeln!(out, "{}", object(&contents))?;
+            let mut object = object(&contents);
+            if let Some(object) = object.as_object_mut() {
+                object.extend(frames.cloned().map(|frames| ("frames".to_owned(), frames)));
+            }
+            writeln!(out, "{object}")?;
         } else {
             page(&contents, out)?;
         }
-        let holds = contents.condition.whole && contents.forged == 0 && contents.missing.is_empty();
-        Ok(if holds { Outcome::Done } else { Outcome::Failed })
+        Ok(contents.condition.whole && contents.forged == 0 && contents.missing.is_empty())
     }
 }
 

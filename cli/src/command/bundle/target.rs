@@ -9,26 +9,16 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use swabmesh_protocol::bundle::Scanner;
 
-/// A file in the making.
+/// A bundle in the making.
 pub(super) struct Target {
-    path: PathBuf,
-    aside: PathBuf,
-    file: BufWriter<File>,
+    file: Aside,
     scanner: Scanner,
 }
 
 impl Target {
     /// Begins; what is at `path` already stays.
     pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
-        if path.exists() {
-            bail!("{} exists, and a bundle is written once: name another file with --out", path.display());
-        }
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(".part");
-        let aside = PathBuf::from(aside);
-        let file = File::create(&aside);
-        let file = file.with_context(|| format!("cannot write {}: check the stick and the path", path.display()))?;
-        Ok(Self { path: path.to_owned(), aside, file: BufWriter::new(file), scanner: Scanner::default() })
+        Ok(Self { file: Aside::create(path)?, scanner: Scanner::default() })
     }
 
     /// Adds bytes.
@@ -46,17 +36,54 @@ impl Target {
         if !condition.whole {
             bail!("the node broke off while it made the bundle: look at its log, and export again");
         }
+        self.file.finish()?;
+        Ok(condition.bytes)
+    }
+}
+
+/// A file in the making, under another name until it is finished.
+pub(super) struct Aside {
+    path: PathBuf,
+    aside: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Aside {
+    /// Begins; what is at `path` already stays.
+    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
+        if path.exists() {
+            bail!("{} exists, and a bundle is written once: name another file with --out", path.display());
+        }
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".part");
+        let aside = PathBuf::from(aside);
+        let file = File::create(&aside);
+        let file = file.with_context(|| format!("cannot write {}: check the stick and the path", path.display()))?;
+        Ok(Self { path: path.to_owned(), aside, file: BufWriter::new(file) })
+    }
+
+    /// Gives the file its name, once all of it is on the disk.
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
         let kept = || format!("{} could not be finished: check the stick", self.path.display());
         self.file.flush().with_context(kept)?;
         self.file.get_ref().sync_all().with_context(kept)?;
         rename(&self.aside, &self.path).with_context(kept)?;
         let directory = self.path.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(directory).and_then(|directory| directory.sync_all()).with_context(kept)?;
-        Ok(condition.bytes)
+        File::open(directory).and_then(|directory| directory.sync_all()).with_context(kept)
     }
 }
 
-impl Drop for Target {
+impl Write for Aside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Aside {
     fn drop(&mut self) {
         // One that was finished has its name by now; of any other nothing is left behind.
         let _ = std::fs::remove_file(&self.aside);
