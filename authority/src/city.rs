@@ -7,7 +7,7 @@ mod door;
 pub mod export;
 pub mod fold;
 mod follower;
-mod office;
+mod hall;
 mod page;
 pub mod purge;
 pub mod rebuild;
@@ -26,7 +26,7 @@ use swabmesh_node::page::operators::Operators;
 use swabmesh_node::page::setup::{Setup, SetupError};
 
 use crate::office::retention::Retention;
-use office::Office;
+use hall::Hall;
 use swabmesh_node::audit::Audit;
 
 /// Why the city is not served.
@@ -53,7 +53,7 @@ pub fn beside(
     let directory = ground.home.desk();
     let operators = Operators::at(directory.clone());
     let setup = Setup::begin(&directory, &operators)?;
-    let office = Office {
+    let hall = Hall {
         shell: ground.shell.clone(),
         home: ground.home.clone(),
         token: Token::new(&ground.home.keys().token()?),
@@ -65,10 +65,10 @@ pub fn beside(
         board: Arc::default(),
         database: database.map(Arc::from),
     };
-    let tasks = office
+    let tasks = hall
         .database
         .clone()
-        .map(|address| tokio::spawn(follower::run(office.clone(), address, ground.stopping.clone())));
-    let routes: Router = routes::router(&office).merge(page::router(&office));
+        .map(|address| tokio::spawn(follower::run(hall.clone(), address, ground.stopping.clone())));
+    let routes: Router = routes::router(&hall).merge(page::router(&hall));
     Ok(Beside { routes, tasks: tasks.into_iter().collect(), ..Beside::default() })
 }

@@ -16,7 +16,7 @@ use swabmesh_node::page::secret::Cookie;
 use swabmesh_node::page::sessions;
 use swabmesh_protocol::fact::Operator;
 
-use super::office::Office;
+use super::hall::Hall;
 
 /// Seconds a session lasts. Source: guess; a shift.
 const SESSION_S: u64 = 10 * 3_600;
@@ -63,15 +63,15 @@ impl Sessions {
 }
 
 /// Lets whoever shows the node's token through; a session may read.
-pub(super) async fn api(State(office): State<Office>, request: Request, next: Next) -> Response {
+pub(super) async fn api(State(hall): State<Hall>, request: Request, next: Next) -> Response {
     let reads = request.method().is_safe();
-    let person = reads && matches!(office.entered(request.headers()), Ok(Some(_)));
-    if !person && let Err(problem) = office.token.check(request.headers()) {
+    let person = reads && matches!(hall.entered(request.headers()), Ok(Some(_)));
+    if !person && let Err(problem) = hall.token.check(request.headers()) {
         let mut response = problem.into_response();
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return response;
     }
-    match office.only_authority() {
+    match hall.only_authority() {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }

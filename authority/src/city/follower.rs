@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::database::follow::Follower;
 use super::database::{DatabaseError, connect};
-use super::office::Office;
+use super::hall::Hall;
 
 /// How often the log is looked at for something new.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -20,9 +20,9 @@ const CLAIM_EVERY: Duration = Duration::from_secs(5);
 const RETRY_AFTER: Duration = Duration::from_secs(3);
 
 /// Follows until the node stops. A database that is away delays nothing but itself.
-pub(super) async fn run(office: Office, address: Arc<str>, mut stopping: watch::Receiver<bool>) {
+pub(super) async fn run(hall: Hall, address: Arc<str>, mut stopping: watch::Receiver<bool>) {
     while !*stopping.borrow() {
-        if let Err(error) = follow(&office, &address, &mut stopping).await {
+        if let Err(error) = follow(&hall, &address, &mut stopping).await {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             tracing::warn!(%error, cause, "the database does not follow the log at the moment");
             wait(&mut stopping, RETRY_AFTER).await;
@@ -31,22 +31,22 @@ pub(super) async fn run(office: Office, address: Arc<str>, mut stopping: watch::
 }
 
 /// A connection whose tables are this city's, and a follower on it.
-pub(super) async fn connected(office: &Office, address: &str) -> Result<Follower<Tables>, DatabaseError> {
+pub(super) async fn connected(hall: &Hall, address: &str) -> Result<Follower<Tables>, DatabaseError> {
     let client = connect::open(address).await?;
-    connect::prepare(&client, office.shell.member().root.as_bytes()).await?;
+    connect::prepare(&client, hall.shell.member().root.as_bytes()).await?;
     let drawn = draw::<6>().unwrap_or_default();
-    let holder = format!("{}-{}-{}", office.shell.member().certificate.node, std::process::id(), hex(&drawn));
-    let roles = office.roles().await.unwrap_or_default();
-    Ok(Follower::new(Arc::new(office.view()), Arc::new(roles), client, holder))
+    let holder = format!("{}-{}-{}", hall.shell.member().certificate.node, std::process::id(), hex(&drawn));
+    let roles = hall.roles().await.unwrap_or_default();
+    Ok(Follower::new(Arc::new(hall.view()), Arc::new(roles), client, holder))
 }
 
-async fn follow(office: &Office, address: &str, stopping: &mut watch::Receiver<bool>) -> Result<(), DatabaseError> {
-    let mut follower = connected(office, address).await?;
+async fn follow(hall: &Hall, address: &str, stopping: &mut watch::Receiver<bool>) -> Result<(), DatabaseError> {
+    let mut follower = connected(hall, address).await?;
     tracing::info!("the database follows the log");
     let mut claimed: Option<Instant> = None;
     while !*stopping.borrow() {
         if claimed.is_none_or(|at| at.elapsed() >= CLAIM_EVERY) {
-            if let Ok(roles) = office.roles().await {
+            if let Ok(roles) = hall.roles().await {
                 follower.learn(Arc::new(roles));
             }
             follower.claim().await?;

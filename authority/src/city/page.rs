@@ -22,7 +22,7 @@ use swabmesh_node::page::files::{Embedded, Files};
 use swabmesh_node::page::guard::Policy;
 
 use super::door::Session;
-use super::office::Office;
+use super::hall::Hall;
 use form::{Trouble, over};
 pub(super) use live::Cached;
 
@@ -35,7 +35,7 @@ const OWN: Embedded = embedded!["page/": "authority.css", "authority.js"];
 const POLICY: Policy = Policy { also: "img-src 'self'; form-action 'self'", camera: false };
 
 /// The pages.
-pub(super) fn router(office: &Office) -> Router {
+pub(super) fn router(hall: &Hall) -> Router {
     let inside = Router::new()
         .route("/", get(board::show))
         .route("/city/live", get(live::show))
@@ -48,22 +48,22 @@ pub(super) fn router(office: &Office) -> Router {
         .route("/city/search", get(search::show).post(search::find))
         .route("/city/details", post(search::details))
         .route("/city/logout", post(login::logout))
-        .layer(from_fn_with_state(office.clone(), enter));
+        .layer(from_fn_with_state(hall.clone(), enter));
     let routes = Router::new()
         .merge(inside)
         .route("/city/login", get(login::show).post(login::login))
         .route("/city/setup", post(login::set_up))
-        .with_state(office.clone())
+        .with_state(hall.clone())
         .merge(Files::below(BELOW, OWN).routes());
     POLICY.guard(routes)
 }
 
 /// Lets people with a session in and shows the others the door.
-async fn enter(State(office): State<Office>, mut request: Request, next: Next) -> Response {
-    if let Err(problem) = office.only_authority() {
+async fn enter(State(hall): State<Hall>, mut request: Request, next: Next) -> Response {
+    if let Err(problem) = hall.only_authority() {
         return problem.into_response();
     }
-    let (session, duty) = match office.entered(request.headers()) {
+    let (session, duty) = match hall.entered(request.headers()) {
         Ok(Some(entered)) => entered,
         Ok(None) if request.method().is_safe() => return Redirect::to("/city/login").into_response(),
         Ok(None) => return Trouble::from(over()).into_response(),

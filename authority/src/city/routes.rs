@@ -26,7 +26,7 @@ use swabmesh_protocol::view::ViewError;
 use super::database::{DatabaseError, connect};
 use super::day::Day;
 use super::decisions::{Case, Recalls, cases, recalls};
-use super::office::Office;
+use super::hall::Hall;
 use super::purge::{self, SignedReport};
 use super::rebuild::{self, Proof};
 use super::{door, export, follower, report};
@@ -38,7 +38,7 @@ const CASES_DEFAULT: usize = 200;
 const PROOF_TRIES: u8 = 5;
 
 /// Everything of the city that programs ask for.
-pub(super) fn router(office: &Office) -> Router {
+pub(super) fn router(hall: &Hall) -> Router {
     Router::new()
         .route("/api/v1/reviews", get(reviews))
         .route("/api/v1/recall", get(recall))
@@ -47,11 +47,11 @@ pub(super) fn router(office: &Office) -> Router {
         .route("/api/v1/exports", get(exported))
         .route("/api/v1/projection/rebuild", post(rebuilt))
         .route("/api/v1/purge", post(purged))
-        .layer(from_fn_with_state(office.clone(), door::api))
-        .with_state(office.clone())
+        .layer(from_fn_with_state(hall.clone(), door::api))
+        .with_state(hall.clone())
 }
 
-impl Office {
+impl Hall {
     /// What people call nodes.
     pub(super) async fn names(&self) -> Result<impl Fn(&NodeKey) -> String + Send + Sync + Clone + use<>, Problem> {
         let nodes = Arc::new(self.nodes().await?);
@@ -71,35 +71,32 @@ struct Which {
 }
 
 async fn reviews(
-    State(office): State<Office>,
+    State(hall): State<Hall>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Vec<Case>>, Problem> {
     let Query(Which { all, limit }) = which?;
-    let (view, name_of) = (office.view(), office.names().await?);
+    let (view, name_of) = (hall.view(), hall.names().await?);
     let limit = limit.unwrap_or(CASES_DEFAULT);
     Ok(Json(read(move || cases(&view, all, limit, &name_of)).await?))
 }
 
 /// Tells the holder of a valid code their own results, and nobody else's (T4); the look is on record first (P4).
-async fn looked_up(
-    State(office): State<Office>,
-    Body(Lookup { code }): Body<Lookup>,
-) -> Result<Json<LookedUp>, Problem> {
-    office.only_authority()?;
-    let Credential { person, cti, masked_name: name, last_four, .. } = opened(&office.shell, &code).await?;
-    office.record(&Look {
+async fn looked_up(State(hall): State<Hall>, Body(Lookup { code }): Body<Lookup>) -> Result<Json<LookedUp>, Problem> {
+    hall.only_authority()?;
+    let Credential { person, cti, masked_name: name, last_four, .. } = opened(&hall.shell, &code).await?;
+    hall.record(&Look {
         who: "whoever shows the code".to_owned(),
         what: "results",
         whom: Some(person),
         why: format!("code {cti}"),
     })?;
-    let view = office.view();
+    let view = hall.view();
     let results = read(move || reading::results_of(&view, &person)).await?;
     Ok(Json(LookedUp { name, last_four, results }))
 }
 
-async fn recall(State(office): State<Office>) -> Result<Json<Recalls>, Problem> {
-    let (view, name_of) = (office.view(), office.names().await?);
+async fn recall(State(hall): State<Hall>) -> Result<Json<Recalls>, Problem> {
+    let (view, name_of) = (hall.view(), hall.names().await?);
     Ok(Json(read(move || recalls(&view, &name_of)).await?))
 }
 
@@ -133,13 +130,10 @@ fn typed(kind: &'static str, body: impl IntoResponse) -> Response {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-async fn reconcile(
-    State(office): State<Office>,
-    asked: Result<Query<OfDay>, QueryRejection>,
-) -> Result<Response, Problem> {
+async fn reconcile(State(hall): State<Hall>, asked: Result<Query<OfDay>, QueryRejection>) -> Result<Response, Problem> {
     let Query(OfDay { day, format, .. }) = asked?;
     let day = day_of(&day)?;
-    let (view, roles, name_of) = (office.view(), office.roles().await?, office.names().await?);
+    let (view, roles, name_of) = (hall.view(), hall.roles().await?, hall.names().await?);
     let report = read(move || report::reconcile(&view, &roles, day, &name_of)).await?;
     match format {
         Format::Json => Ok(Json(report).into_response()),
@@ -149,10 +143,7 @@ async fn reconcile(
 }
 
 /// A day, registration by registration, sent as it is read. When reading fails the answer breaks off, which HTTP shows.
-async fn exported(
-    State(office): State<Office>,
-    asked: Result<Query<OfDay>, QueryRejection>,
-) -> Result<Response, Problem> {
+async fn exported(State(hall): State<Hall>, asked: Result<Query<OfDay>, QueryRejection>) -> Result<Response, Problem> {
     let Query(OfDay { day, format, by, reason }) = asked?;
     let day = day_of(&day)?;
     let (Some(who), Some(why)) = (by.filter(|by| !by.is_empty()), reason.filter(|why| !why.is_empty())) else {
@@ -161,8 +152,8 @@ async fn exported(
             "Send `by` and `reason`: both are recorded.",
         ));
     };
-    office.record(&Look { who, what: "export", whom: None, why: format!("{day}: {why}") })?;
-    let (view, roles, nodes) = (office.view(), office.roles().await?, office.nodes().await?);
+    hall.record(&Look { who, what: "export", whom: None, why: format!("{day}: {why}") })?;
+    let (view, roles, nodes) = (hall.view(), hall.roles().await?, hall.nodes().await?);
     let (pipe, body) = export::pipe();
     let kind = if matches!(format, Format::Csv) { "text/csv; charset=utf-8" } else { "application/fhir+ndjson" };
     tokio::task::spawn_blocking(move || {
@@ -185,20 +176,17 @@ struct Rebuild {
     from_scratch: bool,
 }
 
-async fn rebuilt(
-    State(office): State<Office>,
-    body: Result<Json<Rebuild>, JsonRejection>,
-) -> Result<Json<Proof>, Problem> {
+async fn rebuilt(State(hall): State<Hall>, body: Result<Json<Rebuild>, JsonRejection>) -> Result<Json<Proof>, Problem> {
     let Json(Rebuild { database, from_scratch }) = body?;
     for _ in 0..PROOF_TRIES {
-        let before = state(&office).await?;
+        let before = state(&hall).await?;
         let proof = if database {
-            in_database(&office, from_scratch).await.map_err(|error| refused(&error))?
+            in_database(&hall, from_scratch).await.map_err(|error| refused(&error))?
         } else {
-            in_index(&office).await?
+            in_index(&hall).await?
         };
         // What arrived meanwhile is in one and not in the other.
-        if proof.equal || before == state(&office).await? {
+        if proof.equal || before == state(&hall).await? {
             return Ok(Json(proof));
         }
     }
@@ -206,16 +194,16 @@ async fn rebuilt(
     Err(Problem::new(StatusCode::CONFLICT, "log-moves", detail, "Repeat it in a quieter hour."))
 }
 
-async fn state(office: &Office) -> Result<u64, Problem> {
-    let view = office.view();
+async fn state(hall: &Hall) -> Result<u64, Problem> {
+    let view = hall.view();
     read(move || Ok(heads(&view)?.iter().map(|head| head.height.0).sum())).await
 }
 
-async fn in_index(office: &Office) -> Result<Proof, Problem> {
-    let (view, roles) = (office.view(), office.roles().await?);
+async fn in_index(hall: &Hall) -> Result<Proof, Problem> {
+    let (view, roles) = (hall.view(), hall.roles().await?);
     let window_ms =
-        office.shell.look(|replica| replica.knowledge().policy.duplicate_window_s).await?.saturating_mul(MS_PER_S);
-    let empty = office.home.path().join("comparison");
+        hall.shell.look(|replica| replica.knowledge().policy.duplicate_window_s).await?.saturating_mul(MS_PER_S);
+    let empty = hall.home.path().join("comparison");
     let compared = tokio::task::spawn_blocking(move || {
         // Left over from a process that was killed while it compared.
         let _ = std::fs::remove_dir_all(&empty);
@@ -230,18 +218,18 @@ async fn in_index(office: &Office) -> Result<Proof, Problem> {
     }
 }
 
-async fn in_database(office: &Office, from_scratch: bool) -> Result<Proof, DatabaseError> {
-    let Some(address) = &office.database else {
+async fn in_database(hall: &Hall, from_scratch: bool) -> Result<Proof, DatabaseError> {
+    let Some(address) = &hall.database else {
         return Err(DatabaseError::View(ViewError("this authority runs without a database".to_owned())));
     };
-    let mut follower = follower::connected(office, address).await?;
+    let mut follower = follower::connected(hall, address).await?;
     if from_scratch {
         connect::clear(follower.client()).await?;
     }
     // Every cell, whoever holds it: of two that write the same, one is overtaken.
     follower.all_cells().await?;
     follower.catch_up().await?;
-    let (view, roles) = (office.view(), office.roles().await.unwrap_or_default());
+    let (view, roles) = (hall.view(), hall.roles().await.unwrap_or_default());
     let (log, entries) = tokio::task::spawn_blocking(move || rebuild::of_log(&view, &roles)).await??;
     let held = rebuild::of_database(follower.client()).await?;
     Ok(rebuild::compare(&log, &held, entries))
@@ -261,17 +249,17 @@ struct Purge {
 }
 
 async fn purged(
-    State(office): State<Office>,
+    State(hall): State<Hall>,
     body: Result<Json<Purge>, JsonRejection>,
 ) -> Result<Json<SignedReport>, Problem> {
     let Json(Purge { before, operator }) = body?;
     let before = day_of(&before)?;
     let why = format!("retention: details before {before} are destroyed");
-    office.record(&Look { who: operator.to_string(), what: "purge", whom: None, why })?;
-    let (view, roles, home) = (office.view(), office.roles().await?, office.home.clone());
-    let member = office.shell.member();
+    hall.record(&Look { who: operator.to_string(), what: "purge", whom: None, why })?;
+    let (view, roles, home) = (hall.view(), hall.roles().await?, hall.home.clone());
+    let member = hall.shell.member();
     let (root, certificate) = (member.root, member.certificate_bytes.clone());
-    let (retention, now) = (office.retention.clone(), clock::wall());
+    let (retention, now) = (hall.retention.clone(), clock::wall());
     let done = tokio::task::spawn_blocking(move || {
         purge::is_over(before, now)?;
         let in_use = |person| purge::in_use(&view, person, before, now);

@@ -14,11 +14,14 @@ use tokio::sync::watch;
 use super::tables::{Tables, store_write};
 use crate::store::error::{Refused, StoreError};
 use crate::store::frame;
+use crate::store::index::BATCH_KEYS_MAX;
 
 /// Chunks that may wait for the index; then the driver waits.
 const JOBS_QUEUE: usize = 256;
-/// Keys gathered before they go to the store as one atomic batch. It takes 127; a step adds at most eight entries more.
-const KEYS_MAX: usize = 64;
+/// Keys gathered before they go to the store as one atomic batch; a step adds at most eight entries more.
+///
+/// Each batch writes the end of a feed's pages, its head and its counts again.
+const KEYS_MAX: usize = BATCH_KEYS_MAX * 3 / 4;
 /// Keys kept in memory until the store has taken them.
 const AHEAD_KEYS_MAX: usize = 16_384;
 /// Batches handed over whose completions were not looked at. As many completions have room, so none is ever dropped.

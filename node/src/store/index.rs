@@ -35,10 +35,12 @@ pub const VALUE_BYTES_MAX: usize = PAGE_BYTES_MAX;
 /// 32 keys was built first, and made the index follow the log at 30 registrations for each fsync of the disk.
 const UNSYNCED_KEYS_MAX: usize = 1_024;
 
-/// Keys of one batch, its own record apart; larger ones took gigabytes of memory (store-crdt study, §2b).
+/// Keys of one batch, its own record apart.
 ///
-/// What a caller hands over at once is applied at once if it fits: rows that belong together are never apart.
-pub(super) const BATCH_KEYS_MAX: usize = 127;
+/// A registration's rows cost sled 37 µs of processor in batches of 64 keys, 27 in batches of 250 and 25 in batches of
+/// 1,000, which took 640 MB of memory (store-crdt study, §2b). What a caller hands over at once is applied at once if it
+/// fits: rows that belong together are never apart.
+pub(crate) const BATCH_KEYS_MAX: usize = 255;
 
 /// Own record: arrival up to which frames are indexed, u64 big-endian.
 const THROUGH_KEY: [u8; 2] = [OWN_TABLE, b't'];

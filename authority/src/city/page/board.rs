@@ -8,10 +8,10 @@ use super::html::{escape, say};
 use super::live::{CellBoard, Live, NodeBoard, board};
 use super::{Answer, page};
 use crate::city::door::Session;
-use crate::city::office::Office;
+use crate::city::hall::Hall;
 
-pub(super) async fn show(State(office): State<Office>, Extension(session): Extension<Session>) -> Answer {
-    Ok(page(&session, "总览", "/", &body(&*board(&office).await?)))
+pub(super) async fn show(State(hall): State<Hall>, Extension(session): Extension<Session>) -> Answer {
+    Ok(page(&session, "总览", "/", &body(&*board(&hall).await?)))
 }
 
 fn body(live: &Live) -> String {

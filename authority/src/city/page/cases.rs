@@ -19,13 +19,13 @@ use super::html::{escape, form, moment, say, table};
 use super::{Answer, page};
 use crate::city::decisions::{Case, Recalls, cases, recalls};
 use crate::city::door::Session;
-use crate::city::office::Office;
+use crate::city::hall::Hall;
 
 /// Cases on one page. Source: guess; more than a person decides before the page is loaded again.
 const CASES_MAX: usize = 100;
 
-pub(super) async fn show(State(office): State<Office>, Extension(session): Extension<Session>) -> Answer {
-    let (view, name_of) = (office.view(), office.names().await?);
+pub(super) async fn show(State(hall): State<Hall>, Extension(session): Extension<Session>) -> Answer {
+    let (view, name_of) = (hall.view(), hall.names().await?);
     let cases = read(move || cases(&view, false, CASES_MAX, &name_of)).await?;
     Ok(page(&session, "复核", "/city/cases", &queue(&session, &cases)))
 }
@@ -178,10 +178,10 @@ pub(super) struct Decision {
     reason: Remark,
 }
 
-pub(super) async fn decide(State(office): State<Office>, sent: Sent<Decision>) -> Answer {
+pub(super) async fn decide(State(hall): State<Hall>, sent: Sent<Decision>) -> Answer {
     let Decision { tube, register, value, reason } = sent.typed;
     let (subject, operator) = (Subject::Tube(tube), sent.session.who);
-    office.shell.command(Command::Review { subject, register, value, reason, operator }).await?;
+    hall.shell.command(Command::Review { subject, register, value, reason, operator }).await?;
     Ok(Redirect::to("/city/cases").into_response())
 }
 
@@ -192,11 +192,11 @@ pub(super) struct Duplicate {
     reason: Remark,
 }
 
-pub(super) async fn duplicate(State(office): State<Office>, sent: Sent<Duplicate>) -> Answer {
+pub(super) async fn duplicate(State(hall): State<Hall>, sent: Sent<Duplicate>) -> Answer {
     let Duplicate { choice, reason } = sent.typed;
     let command = chosen(&choice, sent.session.who, reason);
     let command = command.ok_or_else(|| Problem::malformed("no such choice", "Load the page again."))?;
-    office.shell.command(command).await?;
+    hall.shell.command(command).await?;
     Ok(Redirect::to("/city/cases").into_response())
 }
 
@@ -217,8 +217,8 @@ fn chosen(choice: &str, operator: Operator, reason: Remark) -> Option<Command> {
     }
 }
 
-pub(super) async fn recall(State(office): State<Office>, Extension(session): Extension<Session>) -> Answer {
-    let (view, name_of) = (office.view(), office.names().await?);
+pub(super) async fn recall(State(hall): State<Hall>, Extension(session): Extension<Session>) -> Answer {
+    let (view, name_of) = (hall.view(), hall.names().await?);
     let list = read(move || recalls(&view, &name_of)).await?;
     Ok(page(&session, "复检", "/city/recall", &roll(&list)))
 }

@@ -24,7 +24,7 @@ use super::form::Sent;
 use super::html::{escape, form, say};
 use super::{Answer, page};
 use crate::city::door::Session;
-use crate::city::office::Office;
+use crate::city::hall::Hall;
 
 /// Days a certificate is valid unless somebody says otherwise.
 const DAYS_DEFAULT: u32 = 400;
@@ -33,7 +33,7 @@ const DAYS_MAX: u32 = 3_660;
 /// Requests that may wait. Source: guess; a district asks in a morning.
 const WAITING_MAX: usize = 1_000;
 
-impl Office {
+impl Hall {
     fn waiting(&self) -> PathBuf {
         self.home.path().join("enrolment/waiting")
     }
@@ -53,8 +53,8 @@ impl Office {
     }
 }
 
-pub(super) async fn show(State(office): State<Office>, Extension(session): Extension<Session>) -> Answer {
-    let requests = tokio::task::spawn_blocking(move || office.requests());
+pub(super) async fn show(State(hall): State<Hall>, Extension(session): Extension<Session>) -> Answer {
+    let requests = tokio::task::spawn_blocking(move || hall.requests());
     let requests = requests.await.map_err(|error| Problem::internal(&error))?;
     Ok(page(&session, "接入", "/city/enrolments", &body(&session, &requests)))
 }
@@ -113,17 +113,17 @@ pub(super) struct Asked {
     request: String,
 }
 
-pub(super) async fn keep(State(office): State<Office>, sent: Sent<Asked>) -> Answer {
+pub(super) async fn keep(State(hall): State<Hall>, sent: Sent<Asked>) -> Answer {
     let text = sent.typed.request.trim().to_owned();
     let request = JoinRequest::from_text(&text).map_err(|error| {
         Problem::malformed(error.to_string(), "Paste the whole text that `site init` printed, or scan it again.")
     })?;
     let kept = tokio::task::spawn_blocking(move || {
-        if office.requests().len() >= WAITING_MAX {
+        if hall.requests().len() >= WAITING_MAX {
             return Err(Problem::malformed("too many requests wait", "Decide some of them first."));
         }
-        let path = office.waiting().join(request.node.to_string());
-        durable::make_directory(&office.waiting())
+        let path = hall.waiting().join(request.node.to_string());
+        durable::make_directory(&hall.waiting())
             .and_then(|()| durable::replace(&path, text.as_bytes(), Access::Secret))
             .map_err(|error| Problem::internal(&error))
     });
@@ -139,7 +139,7 @@ pub(super) struct Decision {
 }
 
 pub(super) async fn decide(
-    State(office): State<Office>,
+    State(hall): State<Hall>,
     Extension(duty): Extension<Duty>,
     Sent { session, typed }: Sent<Decision>,
 ) -> Answer {
@@ -147,25 +147,25 @@ pub(super) async fn decide(
     let Decision { node, days, decision } = typed;
     if decision != "approve" {
         tracing::info!(%node, operator = session.who.as_str(), "a request to join was refused");
-        office.forget(&node);
+        hall.forget(&node);
         return Ok(Redirect::to("/city/enrolments").into_response());
     }
-    let text = office.requests().into_iter().find(|(request, _)| request.node == node).map(|(_, text)| text);
+    let text = hall.requests().into_iter().find(|(request, _)| request.node == node).map(|(_, text)| text);
     let text =
         text.ok_or_else(|| Problem::not_found("this request does not wait any more", "Look at the list again."))?;
-    let home = office.home.clone();
+    let home = hall.home.clone();
     let days = days.clamp(1, DAYS_MAX);
     let admitted = tokio::task::spawn_blocking(move || admit(&home, &text, days, clock::wall().seconds()));
     let admitted = admitted.await.map_err(|error| Problem::internal(&error))?;
     let admitted = admitted
         .map_err(|error| Problem::malformed(error.to_string(), "Ask the node's people to make the request again."))?;
-    match office.shell.command(Command::Publish(admitted.pending.published.clone())).await {
-        Ok(_) => pending::done(&office.home, &admitted.pending).map_err(|error| Problem::internal(&error))?,
+    match hall.shell.command(Command::Publish(admitted.pending.published.clone())).await {
+        Ok(_) => pending::done(&hall.home, &admitted.pending).map_err(|error| Problem::internal(&error))?,
         // Kept in the directory; the node publishes it by itself.
         Err(problem) => tracing::warn!(detail = problem.detail, "the certificate is published later"),
     }
     tracing::info!(%node, operator = session.who.as_str(), "a node was admitted");
-    office.forget(&node);
+    hall.forget(&node);
     Ok(page(&session, "已批准", "/city/enrolments", &approved(&admitted)))
 }
 

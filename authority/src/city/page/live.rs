@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 use super::Answer;
 use crate::city::day::Day;
 use crate::city::decisions::FLAGS_MAX;
-use crate::city::office::Office;
+use crate::city::hall::Hall;
 
 /// How old the board may be: many screens ask for the same.
 const FRESH: Duration = Duration::from_secs(2);
@@ -83,20 +83,20 @@ pub(super) struct NodeBoard {
     pub(super) alerts: Vec<&'static str>,
 }
 
-pub(super) async fn show(State(office): State<Office>) -> Answer {
-    Ok(Json(&*board(&office).await?).into_response())
+pub(super) async fn show(State(hall): State<Hall>) -> Answer {
+    Ok(Json(&*board(&hall).await?).into_response())
 }
 
 /// The board, at most [`FRESH`] old.
-pub(super) async fn board(office: &Office) -> Result<Arc<Live>, Problem> {
-    let mut cached = office.board.lock().await;
+pub(super) async fn board(hall: &Hall) -> Result<Arc<Live>, Problem> {
+    let mut cached = hall.board.lock().await;
     if let Some((at, live)) = &*cached
         && at.elapsed() < FRESH
     {
         return Ok(Arc::clone(live));
     }
-    let (view, nodes, snapshot) = (office.view(), office.nodes().await?, office.shell.node().snapshot());
-    let database = office.database.is_some();
+    let (view, nodes, snapshot) = (hall.view(), hall.nodes().await?, hall.shell.node().snapshot());
+    let database = hall.database.is_some();
     let now = clock::wall();
     let live = read(move || put_together(&view, &nodes, &snapshot, now.0, database)).await?;
     let live = Arc::new(live);

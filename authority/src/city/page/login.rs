@@ -14,15 +14,15 @@ use swabmesh_protocol::fact::Operator;
 use super::Answer;
 use super::form::{Sent, Trouble};
 use super::html::{document, escape, say};
-use crate::city::office::Office;
+use crate::city::hall::Hall;
 
-pub(super) async fn show(State(office): State<Office>) -> Answer {
-    std::future::ready(door(&office, StatusCode::OK, None)).await
+pub(super) async fn show(State(hall): State<Hall>) -> Answer {
+    std::future::ready(door(&hall, StatusCode::OK, None)).await
 }
 
 /// The form that is due now, with what was wrong before.
-fn door(office: &Office, status: StatusCode, wrong: Option<&str>) -> Answer {
-    let body = if office.operators.list()?.is_empty() { set_up_form(wrong) } else { form(wrong) };
+fn door(hall: &Hall, status: StatusCode, wrong: Option<&str>) -> Answer {
+    let body = if hall.operators.list()?.is_empty() { set_up_form(wrong) } else { form(wrong) };
     Ok((status, document("登录", None, "", &body)).into_response())
 }
 
@@ -85,26 +85,26 @@ fn name(typed: &str) -> Option<Operator> {
 const INCOMPLETE: &str = "表单不完整 / the form is not complete";
 const LONG_NAME: &str = "姓名最多 16 字节（五个汉字） / a name has at most 16 bytes";
 
-pub(super) async fn login(State(office): State<Office>, typed: Typed<Login>) -> Answer {
+pub(super) async fn login(State(hall): State<Hall>, typed: Typed<Login>) -> Answer {
     let Ok(Form(Login { operator, pin })) = typed else {
-        return door(&office, StatusCode::UNPROCESSABLE_ENTITY, Some(INCOMPLETE));
+        return door(&hall, StatusCode::UNPROCESSABLE_ENTITY, Some(INCOMPLETE));
     };
     let Some(operator) = name(&operator) else {
-        return door(&office, StatusCode::FORBIDDEN, Some(LONG_NAME));
+        return door(&hall, StatusCode::FORBIDDEN, Some(LONG_NAME));
     };
     // Checking takes its time on purpose.
-    let operators = office.operators.clone();
+    let operators = hall.operators.clone();
     let checked = tokio::task::spawn_blocking(move || operators.sign_in(&operator, &pin, clock::wall())).await;
     match checked.map_err(|panicked| Problem::internal(&panicked))? {
-        Ok(Person { name, .. }) => Ok(enter(&office, name)?),
+        Ok(Person { name, .. }) => Ok(enter(&hall, name)?),
         Err(SignInError::Wrong { left }) => {
             tracing::warn!("somebody tried to log in with a wrong name or PIN");
             let wrong = format!("姓名或 PIN 不对，还可试 {left} 次 / name or PIN is wrong, {left} more attempts");
-            door(&office, StatusCode::FORBIDDEN, Some(&wrong))
+            door(&hall, StatusCode::FORBIDDEN, Some(&wrong))
         }
         Err(SignInError::Locked { wait_s }) => {
             let wrong = format!("错误次数过多，请等 {wait_s} 秒 / too many wrong PINs, wait {wait_s} s");
-            door(&office, StatusCode::TOO_MANY_REQUESTS, Some(&wrong))
+            door(&hall, StatusCode::TOO_MANY_REQUESTS, Some(&wrong))
         }
         Err(SignInError::Operators(error)) => Err(Trouble::from(error)),
     }
@@ -118,34 +118,34 @@ pub(super) struct FirstSupervisor {
 }
 
 /// Makes the first supervisor, who is logged in at once.
-pub(super) async fn set_up(State(office): State<Office>, typed: Typed<FirstSupervisor>) -> Answer {
-    office.only_authority()?;
+pub(super) async fn set_up(State(hall): State<Hall>, typed: Typed<FirstSupervisor>) -> Answer {
+    hall.only_authority()?;
     let Ok(Form(FirstSupervisor { code, operator, pin })) = typed else {
-        return door(&office, StatusCode::UNPROCESSABLE_ENTITY, Some(INCOMPLETE));
+        return door(&hall, StatusCode::UNPROCESSABLE_ENTITY, Some(INCOMPLETE));
     };
     let Some(operator) = name(&operator) else {
-        return door(&office, StatusCode::FORBIDDEN, Some(LONG_NAME));
+        return door(&hall, StatusCode::FORBIDDEN, Some(LONG_NAME));
     };
     let Ok(pin) = Pin::new(&pin) else {
         let wrong = "PIN 为 6–12 位数字，不能是 123456 之类 / a PIN has 6 to 12 digits, none like 123456";
-        return door(&office, StatusCode::FORBIDDEN, Some(wrong));
+        return door(&hall, StatusCode::FORBIDDEN, Some(wrong));
     };
-    let (setup, operators, who) = (office.setup.clone(), office.operators.clone(), operator.clone());
+    let (setup, operators, who) = (hall.setup.clone(), hall.operators.clone(), operator.clone());
     let made = tokio::task::spawn_blocking(move || setup.finish(&operators, &code, &who, &pin)).await;
     match made.map_err(|panicked| Problem::internal(&panicked))? {
-        Ok(()) => Ok(enter(&office, operator)?),
-        Err(SetupError::Code) => door(&office, StatusCode::FORBIDDEN, Some("设置码不对 / this is not the setup code")),
+        Ok(()) => Ok(enter(&hall, operator)?),
+        Err(SetupError::Code) => door(&hall, StatusCode::FORBIDDEN, Some("设置码不对 / this is not the setup code")),
         Err(SetupError::Done) => Ok(Redirect::to("/city/login").into_response()),
-        Err(SetupError::Operators(OperatorsError::Name)) => door(&office, StatusCode::FORBIDDEN, Some(LONG_NAME)),
+        Err(SetupError::Operators(OperatorsError::Name)) => door(&hall, StatusCode::FORBIDDEN, Some(LONG_NAME)),
         Err(error @ (SetupError::Operators(_) | SetupError::Write(_) | SetupError::Random(_))) => {
             Err(Trouble::from(error))
         }
     }
 }
 
-fn enter(office: &Office, operator: Operator) -> Result<Response, Problem> {
+fn enter(hall: &Hall, operator: Operator) -> Result<Response, Problem> {
     tracing::info!(%operator, "logged in");
-    let cookie = office.sessions.begin(operator).map_err(|error| Problem::internal(&error))?;
+    let cookie = hall.sessions.begin(operator).map_err(|error| Problem::internal(&error))?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
 }
 
@@ -153,7 +153,7 @@ fn enter(office: &Office, operator: Operator) -> Result<Response, Problem> {
 #[derive(Deserialize)]
 pub(super) struct Logout {}
 
-pub(super) async fn logout(State(office): State<Office>, headers: HeaderMap, _: Sent<Logout>) -> Response {
-    let gone = [(header::SET_COOKIE, office.sessions.end(&headers))];
+pub(super) async fn logout(State(hall): State<Hall>, headers: HeaderMap, _: Sent<Logout>) -> Response {
+    let gone = [(header::SET_COOKIE, hall.sessions.end(&headers))];
     std::future::ready((gone, Redirect::to("/city/login")).into_response()).await
 }

@@ -22,7 +22,7 @@ use super::html::{self, escape, moment, say};
 use super::{Answer, page};
 use crate::city::day::Day;
 use crate::city::door::Session;
-use crate::city::office::Office;
+use crate::city::hall::Hall;
 use crate::city::sealed::{self, Closed, Looked, Reached};
 use swabmesh_node::audit::Look;
 
@@ -67,20 +67,20 @@ pub(super) struct Search {
     reason: Remark,
 }
 
-pub(super) async fn find(State(office): State<Office>, Sent { session, typed }: Sent<Search>) -> Answer {
+pub(super) async fn find(State(hall): State<Hall>, Sent { session, typed }: Sent<Search>) -> Answer {
     let Search { by, text, reason } = typed;
     needs(&reason)?;
     let (who, why) = (session.who.to_string(), reason.to_string());
-    let view = office.view();
+    let view = hall.view();
     let found = if by == "tube" {
         let barcode: Barcode = text.parse().map_err(|error: swabmesh_protocol::id::IdError| {
             Problem::malformed(error.to_string(), "Check the barcode.")
         })?;
-        office.record(&Look { who, what: "search", whom: None, why: format!("tube {barcode}: {why}") })?;
+        hall.record(&Look { who, what: "search", whom: None, why: format!("tube {barcode}: {why}") })?;
         tube(&session, read(move || reading::tube(&view, &barcode)).await?.as_ref())
     } else {
-        let whom = person(&office, &by, &text)?;
-        office.record(&Look { who, what: "search", whom: Some(whom), why })?;
+        let whom = person(&hall, &by, &text)?;
+        hall.record(&Look { who, what: "search", whom: Some(whom), why })?;
         results(&session, &whom, &read(move || reading::results_of(&view, &whom)).await?)
     };
     Ok(page(&session, "查询", "/city/search", &format!("<main>{}{found}</main>", form(&session))))
@@ -93,7 +93,7 @@ fn needs(reason: &Remark) -> Result<(), Problem> {
     Err(Problem::malformed("a look at somebody's data needs a reason", "Say why; it is recorded."))
 }
 
-fn person(office: &Office, by: &str, text: &str) -> Result<Person, Problem> {
+fn person(hall: &Hall, by: &str, text: &str) -> Result<Person, Problem> {
     if by == "person" {
         let wrong =
             |error: swabmesh_protocol::id::IdError| Problem::malformed(error.to_string(), "Check the pseudonym.");
@@ -101,7 +101,7 @@ fn person(office: &Office, by: &str, text: &str) -> Result<Person, Problem> {
     }
     let document = by.parse().map_err(|_| Problem::malformed("no such way to search", "Choose one from the list."))?;
     let entry = DocumentEntry { document, number: Some(text.to_owned()), ..DocumentEntry::default() };
-    Ok(office.shell.intake().person(&entry)?)
+    Ok(hall.shell.intake().person(&entry)?)
 }
 
 fn results(session: &Session, person: &Person, results: &[PersonResult]) -> String {
@@ -174,10 +174,10 @@ pub(super) struct Opened {
     reason: Remark,
 }
 
-pub(super) async fn details(State(office): State<Office>, Sent { session, typed }: Sent<Opened>) -> Answer {
+pub(super) async fn details(State(hall): State<Hall>, Sent { session, typed }: Sent<Opened>) -> Answer {
     let Opened { registration, reason } = typed;
     needs(&reason)?;
-    let (view, keys, audit) = (office.view(), office.home.keys(), office.audit.clone());
+    let (view, keys, audit) = (hall.view(), hall.home.keys(), hall.audit.clone());
     let who = session.who.to_string();
     let record = move |opened: EntryId, whom| {
         let why = if opened == registration {

@@ -1,4 +1,4 @@
-//! What the handlers of the city stand on: the node, its papers, the log of looks, who is at the page.
+//! The city hall, what the handlers of the city stand on: the node, its papers, the log of looks, who is at the page.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use swabmesh_node::audit::{Audit, Look};
 
 /// Shared by all handlers of the city.
 #[derive(Clone)]
-pub(super) struct Office {
+pub(super) struct Hall {
     pub(super) shell: Shell,
     pub(super) home: Home,
     pub(super) token: Token,
@@ -40,7 +40,7 @@ pub(super) struct Office {
     pub(super) database: Option<Arc<str>>,
 }
 
-impl Office {
+impl Hall {
     /// The tables.
     pub(super) fn view(&self) -> Tables {
         self.shell.node().view().clone()
