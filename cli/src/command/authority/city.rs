@@ -203,7 +203,8 @@ impl ExportArguments {
 #[command(after_help = "Examples:
   swabmesh authority purge --before 2022-04-09 --operator li --out purge.json --data city
   swabmesh authority purge --check purge.json --root ba5bb5ba9f3bc5b2c2ea3f5b6e27a8ef9a1cbb35ba6ad3a4b9f0d9d1e1d2c3b4
-There is no way back: the keys of those days are destroyed, and with them what was sealed to them, in every copy.")]
+There is no way back: the keys of those days are destroyed, and with them what was sealed to them, in every copy. Residents with no
+valid code, no link and no registration since are removed, and photographs decided on before.")]
 pub(super) struct PurgeArguments {
     /// Details of days before this one, in Asia/Shanghai
     #[arg(long, value_name = "YYYY-MM-DD", required_unless_present = "check", requires_all = ["operator", "out"])]
