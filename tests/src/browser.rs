@@ -23,6 +23,9 @@ pub const TAB: &str = "\u{e004}";
 /// See [`ENTER`].
 pub const ESCAPE: &str = "\u{e00c}";
 
+/// Starts of the driver that are tried: of two that choose the same free port at the same moment, one ends.
+const DRIVER_TRIES: u32 = 3;
+
 /// How a browser is started.
 #[derive(Debug, Default)]
 pub struct Options {
@@ -57,14 +60,7 @@ impl Browser {
     /// # Errors
     /// Browser or driver do not start.
     pub fn open(width: u32, height: u32, options: &Options) -> anyhow::Result<Self> {
-        let mut driver = Command::new("chromedriver")
-            .args(["--port=0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("chromedriver does not start")?;
-        let url = address(&mut driver)?;
+        let (driver, url) = driver()?;
         let profile = tempfile::tempdir()?;
         let mut arguments: Vec<String> = [
             "--headless",
@@ -282,8 +278,26 @@ impl Browser {
     }
 }
 
-/// Where the driver listens: it says so itself.
-fn address(driver: &mut Child) -> anyhow::Result<String> {
+/// Starts the driver; also returns where it listens.
+fn driver() -> anyhow::Result<(Child, String)> {
+    for _ in 0..DRIVER_TRIES {
+        let mut driver = Command::new("chromedriver")
+            .args(["--port=0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("chromedriver does not start")?;
+        if let Some(url) = address(&mut driver)? {
+            return Ok((driver, url));
+        }
+        driver.wait()?;
+    }
+    bail!("chromedriver ended before it listened, {DRIVER_TRIES} times")
+}
+
+/// Where the driver listens: it says so itself. None if it ends instead.
+fn address(driver: &mut Child) -> anyhow::Result<Option<String>> {
     let out = driver.stdout.take().context("no output")?;
     let mut lines = BufReader::new(out).lines();
     for line in lines.by_ref() {
@@ -291,10 +305,10 @@ fn address(driver: &mut Child) -> anyhow::Result<String> {
         if let Some((_, port)) = line.split_once("successfully on port ") {
             // The rest is read and dropped, so that the driver never waits for its reader.
             std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-            return Ok(format!("http://127.0.0.1:{}", port.trim_end_matches('.')));
+            return Ok(Some(format!("http://127.0.0.1:{}", port.trim_end_matches('.'))));
         }
     }
-    bail!("chromedriver ended before it listened")
+    Ok(None)
 }
 
 impl Drop for Browser {
