@@ -57,6 +57,8 @@ fn a_street_that_was_cut_carried_absent_and_restored_ends_with_equal_roots_and_h
     late.register("T1", 2).unwrap();
     neighbour.register("T2", 1).unwrap();
     agree(DEADLINE, &[&city, &late, &neighbour]);
+    // All may have gone by the neighbour.
+    eventually("the uplink is there", USED_AGAIN_MAX, || is(is_connected(&late, "authority")?, "not connected"));
 
     // A cable that carries nothing and tells nobody, and is plugged in again.
     lab.cut_pair(LATE, AUTHORITY);
