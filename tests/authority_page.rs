@@ -5,6 +5,7 @@
 use serde_json::json;
 use swabmesh_tests::access::{axe, check_reading};
 use swabmesh_tests::browser::{self, Browser, Options};
+use swabmesh_tests::hall::{log_in, log_in_as_supervisor, look_up};
 use swabmesh_tests::place::{Place, text};
 use swabmesh_tests::repository::root;
 use swabmesh_tests::site::{Resident, Rig, resident};
@@ -44,17 +45,6 @@ impl City {
         }
         Self { rig, _other: other }
     }
-}
-
-fn log_in(page: &Browser, name: &str, pin: &str) -> anyhow::Result<()> {
-    page.fill("input[name=operator]", name)?;
-    page.fill("input[name=pin]", pin)?;
-    page.click("main button")
-}
-
-/// The supervisor that every rig has.
-fn log_in_as_supervisor(page: &Browser) -> anyhow::Result<()> {
-    log_in(page, "赵敏", "161803")
 }
 
 fn at_the_door(rig: &Rig, (width, height, _): (u32, u32, &str)) -> anyhow::Result<Browser> {
@@ -116,14 +106,8 @@ fn an_operator_logs_in_admits_a_site_decides_a_case_and_looks_somebody_up() {
         .unwrap();
 
     visit(&page, "/city/search").unwrap();
-    page.fill("input[name=text]", "2204090001").unwrap();
-    page.fill("input[name=reason]", "本人来电查询").unwrap();
-    page.click("main form button").unwrap();
-    page.fill("td input[name=reason]", "本人来电查询").unwrap();
-    page.click("td button").unwrap();
-    let shown = "return document.querySelector('main.narrow td') !== null";
-    page.wait("the details", shown).unwrap();
-    assert!(page.text("main").unwrap().contains(&who.name));
+    let shown = look_up(&page, "2204090001", "本人来电查询").unwrap();
+    assert!(shown.contains(&who.name));
     let looks = rig.authority.done(&["authority", "audit", "show"]).unwrap();
     let named = looks.lines().filter(|line| line.contains("本人来电查询") && line.contains("赵敏"));
     assert_eq!(named.count(), 2, "{looks}");

@@ -19,6 +19,7 @@ pub mod sealed;
 use std::sync::Arc;
 
 use axum::Router;
+use swabmesh_node::audit::Audit;
 use swabmesh_node::beside::{Beside, Ground};
 use swabmesh_node::http::auth::Token;
 use swabmesh_node::keys::KeyError;
@@ -27,7 +28,6 @@ use swabmesh_node::page::setup::{Setup, SetupError};
 
 use crate::office::retention::Retention;
 use hall::Hall;
-use swabmesh_node::audit::Audit;
 
 /// Why the city is not served.
 #[derive(Debug, thiserror::Error)]

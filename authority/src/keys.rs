@@ -11,11 +11,9 @@ use swabmesh_node::home::Home;
 use swabmesh_protocol::cose::Algorithm;
 use swabmesh_protocol::policy::{Policy, PolicyError};
 use swabmesh_protocol::project;
-use swabmesh_protocol::time::Wall;
+use swabmesh_protocol::time::{DAY_S, Wall};
 use swabmesh_protocol::trust::{IssuerKey, KeyId, KeyStatus, Purpose, TrustError, TrustList};
 use swabmesh_protocol::view::{View, ViewError};
-
-const DAY_S: u64 = 86_400;
 
 /// Why keys or policy were not changed.
 #[derive(Debug, thiserror::Error)]

@@ -12,6 +12,7 @@ pub mod relatives;
 mod resident;
 pub mod residents;
 pub mod root;
+mod trial;
 
 use std::sync::Arc;
 

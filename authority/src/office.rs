@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
+use swabmesh_node::audit::Audit;
 use swabmesh_node::beside::{Beside, Ground};
 use swabmesh_node::clock;
 use swabmesh_node::durable::{self, WriteError};
@@ -28,7 +29,6 @@ use crate::relatives::{Links, Register};
 use crate::residents::vault::{Vault, VaultError};
 use crate::residents::{ResidentError, Residents};
 use crate::{issuing, lists, relatives, resident, residents};
-use swabmesh_node::audit::Audit;
 
 pub mod openapi;
 pub mod retention;

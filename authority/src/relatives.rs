@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+use swabmesh_node::audit::{AuditError, Look};
 use swabmesh_node::clock;
 use swabmesh_node::durable::{self, Access, WriteError};
 use swabmesh_node::keys::{KeyError, draw};
@@ -22,7 +23,6 @@ use zeroize::Zeroizing;
 use crate::registry::{Registry, RegistryError, Row, Rows};
 use crate::residents::vault::{Sealed, Vault, VaultError};
 use crate::residents::{ResidentError, Residents};
-use swabmesh_node::audit::{AuditError, Look};
 
 mod household;
 pub mod http;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use swabmesh_node::api::DocumentEntry;
+use swabmesh_node::audit::{Audit, AuditError, Look};
 use swabmesh_node::clock;
 use swabmesh_node::http::Shell;
 use swabmesh_node::intake::{Identified, Intake, IntakeError};
@@ -19,7 +20,6 @@ use time::macros::format_description;
 
 use self::vault::{Sealed, Vault, VaultError};
 use crate::registry::{Registry, RegistryError, Row, Rows};
-use swabmesh_node::audit::{Audit, AuditError, Look};
 
 pub mod http;
 pub mod retention;

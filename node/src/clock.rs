@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use swabmesh_protocol::time::Wall;
+use swabmesh_protocol::time::{DAY_S, Wall};
 
 /// Reads the machine's clock; the beginning of 1970 if it is set to before that.
 #[must_use]
@@ -15,7 +15,6 @@ pub fn wall() -> Wall {
 #[must_use]
 pub fn day(at: Wall) -> u32 {
     const SHANGHAI_AHEAD_S: u64 = 8 * 3_600;
-    const DAY_S: u64 = 86_400;
     u32::try_from(at.seconds().saturating_add(SHANGHAI_AHEAD_S) / DAY_S).unwrap_or(u32::MAX)
 }
 

@@ -11,6 +11,7 @@ use crate::cose::{self, Algorithm, CoseError, Header};
 use crate::fact::Role;
 use crate::id::{Lane, NodeKey};
 use crate::text::Text;
+use crate::time::DAY_S;
 
 /// Type in the protected header: keeps a certificate from being read as anything else the root signs.
 const TYPE: &str = "application/swabmesh-certificate";
@@ -18,7 +19,7 @@ const TYPE: &str = "application/swabmesh-certificate";
 /// Seconds before its end at which the authority renews a certificate, unless a third of its validity is shorter.
 ///
 /// Source: guess; a site that only a courier reaches has two couriers a month.
-pub const RENEWED_BEFORE_S: u64 = 30 * 86_400;
+pub const RENEWED_BEFORE_S: u64 = 30 * DAY_S;
 
 /// What the root says of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]

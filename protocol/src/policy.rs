@@ -10,10 +10,10 @@ use crate::cbor;
 use crate::code::Kind;
 use crate::cose::{self, Algorithm, CoseError, Header};
 use crate::limits::{LEGACY_PREFIXES_MAX, POLICY_BYTES_MAX};
+use crate::time::DAY_S;
 
 /// Header type of a signed policy.
 const TYP: &str = "swabmesh-policy";
-const DAY_S: u64 = 86_400;
 /// Longest validity a policy may set for a code, in days: ten years.
 const CODE_DAYS_MAX: u64 = 3_660;
 

@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 /// Milliseconds in one second.
 pub const MS_PER_S: u64 = 1_000;
 
+/// Seconds of a day.
+pub const DAY_S: u64 = 86_400;
+
+/// Milliseconds of a day.
+pub const DAY_MS: u64 = DAY_S * MS_PER_S;
+
 /// Milliseconds since this process started: never decreases, says nothing about the date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Mono(pub u64);

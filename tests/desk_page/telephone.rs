@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use swabmesh_tests::browser::{Browser, Options};
+use swabmesh_tests::hall::{log_in_as_supervisor, look_up};
 use swabmesh_tests::site::{Resident, Rig, resident};
 
 use crate::browser;
@@ -26,18 +27,10 @@ fn registered(rig: &Rig, who: &Resident, tube: &str, phone: &str) -> Value {
 fn telephone_at_the_authority(rig: &Rig, tube: &str) -> String {
     let page = Browser::open(1_280, 900, &Options::default()).unwrap();
     page.go(rig.authority.url()).unwrap();
-    page.fill("input[name=operator]", "赵敏").unwrap();
-    page.fill("input[name=pin]", "161803").unwrap();
-    page.click("main button").unwrap();
+    log_in_as_supervisor(&page).unwrap();
     page.wait("the board", "return document.querySelector('.who') !== null").unwrap();
     page.go(&format!("{}/city/search", rig.authority.url())).unwrap();
-    page.fill("input[name=text]", tube).unwrap();
-    page.fill("input[name=reason]", "联系密接").unwrap();
-    page.click("main form button").unwrap();
-    page.fill("td input[name=reason]", "联系密接").unwrap();
-    page.click("td button").unwrap();
-    page.wait("the details", "return document.querySelector('main.narrow td') !== null").unwrap();
-    page.text("main").unwrap()
+    look_up(&page, tube, "联系密接").unwrap()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod browser;
+pub mod hall;
 pub mod place;
 pub mod program;
 pub mod repository;

@@ -9,14 +9,13 @@ use swabmesh_protocol::fact::{Fact, Outcome, Stage};
 use swabmesh_protocol::id::{Barcode, EntryId, FeedHeader, SeqNo};
 use swabmesh_protocol::project::{HeadRecord, entries, entry};
 use swabmesh_protocol::results::Verdict;
-use swabmesh_protocol::time::Wall;
+use swabmesh_protocol::time::{DAY_MS, Wall};
 use swabmesh_protocol::tube::view::{Member, TubeView};
 use swabmesh_protocol::view::{View, ViewError};
 
 use super::fold::{Roles, feeds};
 
 const HOUR_MS: u64 = 3_600_000;
-const DAY_MS: u64 = 24 * HOUR_MS;
 /// Asia/Shanghai is this far ahead of UTC, the whole year.
 const SHANGHAI_AHEAD_MS: u64 = 8 * HOUR_MS;
 /// Tubes a registration is followed through. As in the pages of the node.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
+use swabmesh_node::audit::{Audit, Look};
 use swabmesh_node::home::Home;
 use swabmesh_node::http::Shell;
 use swabmesh_node::http::auth::Token;
@@ -18,7 +19,6 @@ use swabmesh_protocol::id::NodeKey;
 use super::door::{Session, Sessions};
 use super::fold::Roles;
 use crate::office::retention::Retention;
-use swabmesh_node::audit::{Audit, Look};
 
 /// Shared by all handlers of the city.
 #[derive(Clone)]

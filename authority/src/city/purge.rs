@@ -23,11 +23,10 @@ use swabmesh_protocol::view::{View, ViewError};
 use super::day::Day;
 use super::fold::{Roles, feeds};
 use crate::office::retention::{OfficeReport, RetentionError};
+use crate::trial::Trial;
 
 /// What is signed begins with this.
 const PREFIX: &str = "swabmesh purge 1\n";
-/// Sealed details that are tried with every key that is left. Source: 0.1 ms a try; a minute for sixty keys.
-pub const TRIED_MAX: u64 = 10_000;
 
 /// Why nothing was destroyed, or no report was made.
 #[derive(Debug, thiserror::Error)]
@@ -189,10 +188,10 @@ pub fn purge<V: View>(
         at: now.0,
         keys: published,
         kept: left.into_iter().map(|day| Day(day).to_string()).collect(),
-        sealed: sealed.count,
+        sealed: sealed.trial.sealed,
         sealed_digest: Hash(sealed.digest.finalize().into()),
-        tried: sealed.tried,
-        opened: sealed.opened,
+        tried: sealed.trial.tried,
+        opened: sealed.trial.opened,
         entries: sealed.entries,
         office: None,
     })
@@ -207,10 +206,8 @@ fn secrets(keys: &Keys, days: &[u32]) -> Result<Vec<Left>, KeyError> {
 
 #[derive(Default)]
 struct Sealed {
-    count: u64,
+    trial: Trial,
     digest: Sha256,
-    tried: u64,
-    opened: u64,
     entries: u64,
 }
 
@@ -226,15 +223,11 @@ fn look_through<V: View>(view: &V, roles: &Roles, before: Day, left: &[Left]) ->
             }
             let Ok(Fact::Registered(fact)) = Fact::from_bytes(&found.fact) else { continue };
             let Some(bytes) = fact.details else { continue };
-            sealed.count += 1;
             sealed.digest.update(feed.0);
             sealed.digest.update(found.seq.0.to_be_bytes());
             sealed.digest.update(Sha256::digest(&*bytes));
-            if sealed.tried < TRIED_MAX {
-                sealed.tried += 1;
-                let opens = |(day, secret, _): &Left| details::open(secret, day.date(), &bytes).is_ok();
-                sealed.opened += u64::from(left.iter().any(opens));
-            }
+            let opens = |(day, secret, _): &Left| details::open(secret, day.date(), &bytes).is_ok();
+            sealed.trial.of(|| left.iter().any(opens));
         }
     }
     Ok(sealed)

@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use swabmesh_node::api::{LookedUp, Lookup};
+use swabmesh_node::audit::Look;
 use swabmesh_node::http::body::Body;
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
@@ -30,7 +31,6 @@ use super::hall::Hall;
 use super::purge::{self, SignedReport};
 use super::rebuild::{self, Proof};
 use super::{door, export, follower, report};
-use swabmesh_node::audit::Look;
 
 /// Cases of an answer when nobody says how many.
 const CASES_DEFAULT: usize = 200;

@@ -2,6 +2,7 @@
 //!
 //! A telephone may be that of an earlier visit, which a desk can name but not read. It is looked up there.
 
+use swabmesh_node::audit::AuditError;
 use swabmesh_node::clock::day;
 use swabmesh_node::keys::{Daily, Keys};
 use swabmesh_protocol::fact::Fact;
@@ -15,7 +16,6 @@ use swabmesh_protocol::time::Wall;
 use swabmesh_protocol::view::{View, ViewError};
 
 use super::day::Day;
-use swabmesh_node::audit::AuditError;
 
 /// Visits that a telephone is followed through. Our desks name the visit that holds the number: one.
 pub const VISITS_MAX: usize = 4;

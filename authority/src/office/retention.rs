@@ -14,12 +14,10 @@ use crate::registry::{RegistryError, Rows};
 use crate::relatives::{LinkError, Links};
 use crate::residents::vault::Vault;
 use crate::residents::{Resident, ResidentError, Residents};
+use crate::trial::Trial;
 
 /// A key is known by the hash of this and its 32 bytes.
 const KEY_ID: &[u8] = b"swabmesh registry key 1";
-
-/// Details in the journal that are tried with every key that is left. Source: 2 µs a try, sixty keys: a second.
-const TRIED_MAX: u64 = 10_000;
 
 /// Why not everything ended. What did stays so; ending again completes it.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +110,7 @@ impl Retention {
         let vault = self.residents.vault();
         let keys = destroy(vault, before)?;
         let left = vault.days()?;
-        let lies = self.look_through(before, &left)?;
+        let trial = self.look_through(before, &left)?;
         Ok(OfficeReport {
             keys,
             kept: left.iter().flatten().map(|day| Day(*day).to_string()).collect(),
@@ -123,36 +121,25 @@ impl Retention {
             links_removed: links.links_removed,
             photos_removed: links.photos_removed,
             photos_sealed_anew: links.photos_carried,
-            sealed: lies.sealed,
-            tried: lies.tried,
-            opened: lies.opened,
+            sealed: trial.sealed,
+            tried: trial.tried,
+            opened: trial.opened,
         })
     }
 
-    /// The journal keeps every frame: what lies there sealed is tried as a thief would try it.
-    fn look_through(&self, before: Day, left: &[Option<u32>]) -> Result<Lies, RetentionError> {
-        let (vault, mut lies) = (self.residents.vault(), Lies::default());
+    /// The journal keeps every frame: what lies there sealed is tried.
+    fn look_through(&self, before: Day, left: &[Option<u32>]) -> Result<Trial, RetentionError> {
+        let (vault, mut trial) = (self.residents.vault(), Trial::default());
         self.links.registry().history(Rows::Residents, |person, value| {
             let Ok(resident) = minicbor::decode::<Resident>(value) else { return };
             let sealed = resident.sealed();
             if sealed.on.is_some_and(|on| on >= before.0) {
                 return;
             }
-            lies.sealed += 1;
-            if lies.tried < TRIED_MAX {
-                lies.tried += 1;
-                lies.opened += u64::from(vault.opens_at_all(person, &sealed.bytes, left));
-            }
+            trial.of(|| vault.opens_at_all(person, &sealed.bytes, left));
         })?;
-        Ok(lies)
+        Ok(trial)
     }
-}
-
-#[derive(Default)]
-struct Lies {
-    sealed: u64,
-    tried: u64,
-    opened: u64,
 }
 
 /// Destroys the keys of earlier days, and the one from before there were any: nothing is left that they open.

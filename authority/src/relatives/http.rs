@@ -11,6 +11,7 @@ use data_encoding::BASE64;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use swabmesh_node::api::PersonResult;
+use swabmesh_node::audit::Look;
 use swabmesh_node::clock;
 use swabmesh_node::http::body::{Asked, Body, Named as InPath};
 use swabmesh_node::http::problem::Problem;
@@ -26,7 +27,6 @@ use crate::office::{Office, ProblemOf};
 use crate::registry::Rows;
 use crate::residents::http::LookAt;
 use crate::residents::{Named, whose};
-use swabmesh_node::audit::Look;
 
 /// Links in one answer.
 const LINES_MAX: usize = 1_000;

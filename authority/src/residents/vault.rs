@@ -164,9 +164,10 @@ impl Vault {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use swabmesh_protocol::time::DAY_MS;
+
     use super::*;
 
-    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
     const NOW: Wall = Wall::from_seconds(1_649_433_600);
 
     fn vault(dir: &tempfile::TempDir) -> Vault {

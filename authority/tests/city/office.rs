@@ -17,7 +17,7 @@ use swabmesh_node::api::DocumentEntry;
 use swabmesh_node::audit::Audit;
 use swabmesh_node::clock;
 use swabmesh_node::keys::Keys;
-use swabmesh_protocol::fact::{Issued, Registered, Revoked, Route};
+use swabmesh_protocol::fact::{Issued, Revoked};
 use swabmesh_protocol::id::{CodeId, Lane, Person};
 use swabmesh_protocol::person::PersonKey;
 use swabmesh_protocol::text::Text;
@@ -25,7 +25,7 @@ use swabmesh_protocol::time::Wall;
 use swabmesh_protocol::view::MemoryTables;
 
 use crate::postgres::Postgres;
-use crate::world::{AUTHORITY, DAY, MORNING_MS, SITES, World, roles, tube};
+use crate::world::{AUTHORITY, DAY, MORNING_MS, SITES, World, registered, roles};
 
 const HOUR_MS: u64 = 3_600_000;
 const PHOTO: &[u8] = b"\x89PNG\r\n\x1a\n a page of the household register";
@@ -127,22 +127,7 @@ async fn residents_nobody_needs_are_gone_from_every_copy_and_whoever_is_needed_i
     let lost = Revoked { code: CodeId([2; 8]), person: revoked, reason: Text::new("lost").unwrap() };
     world.say(AUTHORITY, Lane::PRIVATE.0, lost);
     world.open(SITES[0], "T1", 10);
-    let registered = Registered {
-        tube: tube("T1"),
-        person: swabbed,
-        route: Route::Document,
-        document: 2,
-        last_four: Text::default(),
-        name: Text::default(),
-        operator: Text::default(),
-        warnings: 0,
-        code: None,
-        guardian: None,
-        reason: None,
-        details: None,
-        seen: None,
-    };
-    world.say(SITES[0].0, SITES[0].1, registered);
+    world.say(SITES[0].0, SITES[0].1, registered(swabbed, "T1"));
     let (tables, now) = (world.tables(), Wall(MORNING_MS + 10 * HOUR_MS));
 
     let before = office.end(DAY - 1, now, &tables).await;

@@ -19,7 +19,7 @@ use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::Wall;
 use swabmesh_protocol::view::MemoryTables;
 
-use crate::world::{AUTHORITY, DAY, SITES, World, roles, tube};
+use crate::world::{AUTHORITY, DAY, SITES, World, registered, roles, tube};
 
 fn sealed_in(tables: &MemoryTables) -> Vec<Vec<u8>> {
     let mut sealed = Vec::new();
@@ -64,19 +64,9 @@ fn after_a_purge_no_copy_of_the_log_opens_and_the_report_holds_with_nothing_but_
     }
     world.say(site, lane, Opened { tube: tube("T1"), pool: 10, operator: Text::default(), seen: None });
     let register = |details: Vec<u8>| Registered {
-        tube: tube("T1"),
-        person: Person([1; 16]),
         route: Route::ByHand,
-        document: 9,
-        last_four: Text::default(),
-        name: Text::default(),
-        operator: Text::default(),
-        warnings: 0,
-        code: None,
-        guardian: None,
-        reason: None,
         details: Some(details.into()),
-        seen: None,
+        ..registered(Person([1; 16]), "T1")
     };
     world.say(site, lane, register(typed("Somebody", DAY, &first)));
     let tables = world.tables();

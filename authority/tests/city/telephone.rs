@@ -7,15 +7,14 @@ use swabmesh_authority::city::day::Day;
 use swabmesh_authority::city::sealed::{Closed, Looked, Reached, VISITS_MAX, look};
 use swabmesh_node::keys::{Daily, Keys};
 use swabmesh_protocol::document::DocumentType;
-use swabmesh_protocol::fact::{Registered, Route};
+use swabmesh_protocol::fact::Registered;
 use swabmesh_protocol::id::{EntryId, Person, SeqNo};
 use swabmesh_protocol::seal::SealPublic;
 use swabmesh_protocol::seal::details::{self, Details};
 use swabmesh_protocol::sensitive::Sensitive;
 use swabmesh_protocol::telephone::Telephone;
-use swabmesh_protocol::text::Text;
 
-use crate::world::{DAY, SITES, World, tube};
+use crate::world::{DAY, SITES, World, registered};
 
 const SITE: (u8, u16) = SITES[0];
 
@@ -58,22 +57,8 @@ impl City {
     }
 
     fn register(&mut self, person: u8, details: Option<Vec<u8>>) -> EntryId {
-        let registered = Registered {
-            tube: tube("T1"),
-            person: Person([person; 16]),
-            route: Route::Document,
-            document: 9,
-            last_four: Text::default(),
-            name: Text::default(),
-            operator: Text::default(),
-            warnings: 0,
-            code: None,
-            guardian: None,
-            reason: None,
-            details: details.map(Into::into),
-            seen: None,
-        };
-        self.world.say(SITE.0, SITE.1, registered)
+        let registered = registered(Person([person; 16]), "T1");
+        self.world.say(SITE.0, SITE.1, Registered { details: details.map(Into::into), ..registered })
     }
 
     fn typed(&mut self, person: u8, telephone: Option<Telephone>) -> EntryId {

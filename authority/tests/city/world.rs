@@ -79,19 +79,14 @@ impl World {
             site,
             lane,
             Registered {
-                tube: tube(name),
-                person: Person([person; 16]),
                 route: Route::Static,
                 document: 1,
                 last_four: Text::new("002X").unwrap(),
                 name: Text::new("张*三").unwrap(),
                 operator: Text::new("op1").unwrap(),
-                warnings: 0,
                 code: Some(CodeId([person; 8])),
-                guardian: None,
-                reason: None,
                 details: Some(vec![7; 64].into()),
-                seen: None,
+                ..registered(Person([person; 16]), name)
             },
         )
     }
@@ -182,6 +177,25 @@ impl World {
     /// The tables of a node that heard all of it.
     pub(crate) fn tables(&self) -> MemoryTables {
         hear(MemoryTables::default(), &self.chunks)
+    }
+}
+
+/// Somebody in a tube, of whom nothing else is said: registered by a document of another kind.
+pub(crate) fn registered(person: Person, name: &str) -> Registered {
+    Registered {
+        tube: tube(name),
+        person,
+        route: Route::Document,
+        document: 9,
+        last_four: Text::default(),
+        name: Text::default(),
+        operator: Text::default(),
+        warnings: 0,
+        code: None,
+        guardian: None,
+        reason: None,
+        details: None,
+        seen: None,
     }
 }
 

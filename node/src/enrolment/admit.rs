@@ -8,6 +8,7 @@ use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::NodeKey;
 use swabmesh_protocol::person::PersonKey;
 use swabmesh_protocol::seal::{Purpose, SealPublic, seal_bytes};
+use swabmesh_protocol::time::DAY_S;
 
 use super::fingerprint::Fingerprint;
 use super::pending::{self, Pending};
@@ -16,9 +17,6 @@ use crate::config::Config;
 use crate::durable::{self, Access};
 use crate::home::Home;
 use crate::keys::{Signing, draw};
-
-/// Seconds of a day.
-pub(crate) const DAY_S: u64 = 86_400;
 
 /// A node that was admitted.
 #[derive(Debug, Clone)]
@@ -63,37 +61,53 @@ pub fn admit_by(home: &Home, root: &SigningKey, request: &str, days: u32, now_s:
     if request.role == Role::Authority {
         return Err(EnrolError::AuthorityAsks);
     }
-    let issued = home.issued().join(format!("{}.cert", request.node));
-    let certificate = Certificate {
+    let person_key = Persons(own.person_key.clone()).seal_to(SealPublic(request.seal_key), request.node)?;
+    let wanted = Certificate {
         node: request.node,
         role: request.role,
         name: request.name,
         lane: request.lane,
-        serial: serial_held(&issued, &own).saturating_add(1),
+        serial: 0,
         from: now_s.saturating_sub(DATED_BACK_S),
         until: now_s.saturating_add(u64::from(days) * DAY_S),
     };
-    let signed = certificate.sign(root);
+    let Issued { certificate, signed, pending } = issue(home, &own, root, wanted)?;
     let answer = JoinAnswer {
         root: node_key(root),
-        certificate: signed.clone().into(),
+        certificate: signed.into(),
         authority: own.certificate_bytes.clone().into(),
         trust: own.trust.clone().into(),
         policy: own.policy.clone().into(),
-        person_key: Persons(own.person_key.clone()).seal_to(SealPublic(request.seal_key), request.node)?.into(),
+        person_key: person_key.into(),
         addresses: config.authority_addresses,
     };
-    let pending = Pending::certificate(request.node, signed.clone());
-    // First what will be published: a node that holds an answer must not stay unknown to the others.
-    pending::keep(home, &pending)?;
-    durable::replace(&issued, &signed, Access::Public)?;
     Ok(Admitted { certificate, pending, answer: answer.to_text(), fingerprint: own.fingerprint() })
 }
 
-/// The serial of the newest certificate issued to the node before; 0 if there is none.
-pub(super) fn serial_held(issued: &std::path::Path, own: &Membership) -> u32 {
-    let held = std::fs::read(issued).ok().and_then(|bytes| Certificate::open(&bytes, &own.root).ok());
-    held.map_or(0, |certificate| certificate.serial)
+/// A certificate that the root signed, kept until it is published.
+pub(super) struct Issued {
+    pub(super) certificate: Certificate,
+    pub(super) signed: Vec<u8>,
+    pub(super) pending: Pending,
+}
+
+/// Signs what is wanted, with a serial above its own and above that of the newest certificate issued to the node.
+pub(super) fn issue(
+    home: &Home,
+    own: &Membership,
+    root: &SigningKey,
+    wanted: Certificate,
+) -> Result<Issued, EnrolError> {
+    let path = home.issued().join(format!("{}.cert", wanted.node));
+    let held = std::fs::read(&path).ok().and_then(|bytes| Certificate::open(&bytes, &own.root).ok());
+    let serial = held.map_or(0, |held| held.serial).max(wanted.serial).saturating_add(1);
+    let certificate = Certificate { serial, ..wanted };
+    let signed = certificate.sign(root);
+    let pending = Pending::certificate(certificate.node, signed.clone());
+    // First what will be published: a node that holds an answer must not stay unknown to the others.
+    pending::keep(home, &pending)?;
+    durable::replace(&path, &signed, Access::Public)?;
+    Ok(Issued { certificate, signed, pending })
 }
 
 /// The person key on its way to a node.

@@ -9,9 +9,10 @@ use swabmesh_protocol::entry::node_key;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{Lane, NodeKey};
 use swabmesh_protocol::policy::Policy;
+use swabmesh_protocol::time::DAY_S;
 use swabmesh_protocol::trust::{IssuerKey, TrustList};
 
-use super::admit::{DAY_S, Persons};
+use super::admit::Persons;
 use super::fingerprint::Fingerprint;
 use super::pending::{self, Pending};
 use super::{DATED_BACK_S, EnrolError};

@@ -4,9 +4,10 @@ use ed25519_dalek::SigningKey;
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::enrolment::JoinAnswer;
 use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::time::DAY_S;
 
-use super::admit::{DAY_S, serial_held};
-use super::pending::{self, Pending};
+use super::admit::issue;
+use super::pending::Pending;
 use super::{DATED_BACK_S, EnrolError, Membership};
 use crate::durable::{self, Access};
 use crate::home::Home;
@@ -22,19 +23,10 @@ pub fn renew(
     now_s: u64,
 ) -> Result<(Pending, Certificate), EnrolError> {
     let own = Membership::open(home)?;
-    let issued = home.issued().join(format!("{}.cert", held.node));
     let valid_s = held.until.saturating_sub(held.from).saturating_sub(DATED_BACK_S).max(DAY_S);
-    let certificate = Certificate {
-        serial: serial_held(&issued, &own).max(held.serial).saturating_add(1),
-        from: now_s.saturating_sub(DATED_BACK_S),
-        until: now_s.saturating_add(valid_s),
-        ..held.clone()
-    };
-    let signed = certificate.sign(root);
-    let pending = Pending::certificate(held.node, signed.clone());
-    pending::keep(home, &pending)?;
-    durable::replace(&issued, &signed, Access::Public)?;
-    Ok((pending, certificate))
+    let (from, until) = (now_s.saturating_sub(DATED_BACK_S), now_s.saturating_add(valid_s));
+    let issued = issue(home, &own, root, Certificate { from, until, ..held.clone() })?;
+    Ok((issued.pending, issued.certificate))
 }
 
 /// Keeps the certificate that the log brought in the place of the one the node joined with; tells whether it was newer.

@@ -3,7 +3,7 @@
 use swabmesh_protocol::command::{Command, Register, Reply, Verdict};
 use swabmesh_protocol::fact::{Operator, Remark};
 use swabmesh_protocol::id::{Barcode, Person};
-use swabmesh_protocol::time::Wall;
+use swabmesh_protocol::time::{DAY_MS, Wall};
 
 use super::problem::Problem;
 use super::{Shell, read, unexpected};
@@ -11,8 +11,6 @@ use crate::api::{DocumentEntry, Judged};
 use crate::clock;
 use crate::intake::{Identified, Prepared};
 use crate::telephones::Visit;
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Somebody without a code.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use time::Date;
 
-use crate::time::Wall;
+use crate::time::{DAY_S, Wall};
 
 /// Age from which a person is no longer a minor.
 pub const ADULT_YEARS: i32 = 18;
@@ -13,8 +13,6 @@ pub const ELDER_YEARS: i32 = 60;
 
 /// Seconds that Asia/Shanghai is ahead of UTC. No summer time since 1991.
 pub const SHANGHAI_AHEAD_S: u64 = 8 * 3_600;
-
-const SECONDS_PER_DAY: u64 = 86_400;
 
 /// Julian day of 1970-01-01.
 const UNIX_EPOCH_JULIAN_DAY: i32 = 2_440_588;
@@ -34,7 +32,7 @@ pub enum AgeCategory {
 /// Names the day in Asia/Shanghai at a moment; moments past the year 9999 are its last day.
 #[must_use]
 pub fn day_in_shanghai(at: Wall) -> Date {
-    let days = at.seconds().saturating_add(SHANGHAI_AHEAD_S) / SECONDS_PER_DAY;
+    let days = at.seconds().saturating_add(SHANGHAI_AHEAD_S) / DAY_S;
     let days = i32::try_from(days).unwrap_or(i32::MAX);
     Date::from_julian_day(UNIX_EPOCH_JULIAN_DAY.saturating_add(days)).unwrap_or(Date::MAX)
 }

@@ -47,6 +47,10 @@ impl Replica {
 
     /// Who showed a certificate on a connection that stands.
     fn here(&self) -> Vec<NodeKey> {
-        self.peers().iter().filter(|peer| peer.role.is_some()).map(|peer| peer.node).collect()
+        self.exchange
+            .sessions()
+            .filter(|(_, session)| session.open.is_some())
+            .map(|(_, session)| session.peer)
+            .collect()
     }
 }

@@ -9,10 +9,7 @@ use crate::exchange::frame::{Held, decode_heads};
 use crate::id::{Epoch, FeedHeader, FeedId, Lane, SeqNo};
 use crate::io::{Notice, Output};
 use crate::limits::HINTED_EPOCHS_MAX;
-use crate::time::{MS_PER_S, Mono};
-
-/// For how long [`HINTED_EPOCHS_MAX`] is: a day.
-const HINTED_EPOCHS_MS: u64 = 86_400 * MS_PER_S;
+use crate::time::{DAY_MS, Mono};
 
 /// What a word about our own feeds rests on.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +32,7 @@ impl Hinted {
     /// Whether one more may be believed; counts it.
     fn believes(&mut self, word: Word) -> bool {
         let Word::Hint(now) = word else { return true };
-        if self.since.after_ms(HINTED_EPOCHS_MS) <= now {
+        if self.since.after_ms(DAY_MS) <= now {
             *self = Self { since: now, epochs: 0 };
         }
         let believed = self.epochs < HINTED_EPOCHS_MAX;

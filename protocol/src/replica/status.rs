@@ -236,7 +236,7 @@ impl Replica {
         self.indexed >= self.tips.durable.newest()
     }
 
-    pub(super) fn peers(&self) -> Vec<PeerStatus> {
+    fn peers(&self) -> Vec<PeerStatus> {
         let peer = |(link, session): (LinkId, &crate::exchange::session::Session)| {
             let open = session.open.as_ref();
             let newest = self.exchange.agreements().get(&session.peer).map_or(Arrival(0), |agreed| agreed.newest);

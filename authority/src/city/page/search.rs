@@ -6,6 +6,7 @@ use axum::extract::{Extension, State};
 use axum::response::Response;
 use serde::Deserialize;
 use swabmesh_node::api::{DocumentEntry, PersonResult};
+use swabmesh_node::audit::Look;
 use swabmesh_node::clock::{self, day};
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
@@ -24,7 +25,6 @@ use crate::city::day::Day;
 use crate::city::door::Session;
 use crate::city::hall::Hall;
 use crate::city::sealed::{self, Closed, Looked, Reached};
-use swabmesh_node::audit::Look;
 
 pub(super) async fn show(Extension(session): Extension<Session>) -> Response {
     let body = format!("<main>{}</main>", form(&session));

@@ -11,10 +11,9 @@ use swabmesh_protocol::code::{Category, Credential, Kind, OfKind, StatusRef, iss
 use swabmesh_protocol::cose::Algorithm;
 use swabmesh_protocol::id::{CodeId, Person, unhex};
 use swabmesh_protocol::policy::Policy;
+use swabmesh_protocol::time::DAY_S;
 
 use crate::{Outcome, clock, key_file};
-
-const DAY_S: u64 = 86_400;
 
 /// Issue a code: static, relative's, paper, or the credential behind a live one.
 #[derive(Debug, Args)]
