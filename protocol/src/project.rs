@@ -27,6 +27,7 @@ mod flags;
 mod heads;
 mod pages;
 mod people;
+mod prune;
 pub mod quarantine;
 mod ranges;
 mod rename;
@@ -43,6 +44,7 @@ pub use documents::{DOCUMENT_FACTS_MAX, document_facts};
 pub use flags::{About, Flag, FlagKind, FlagState, Owner, Party, flags};
 pub use heads::{HeadRecord, head, heads};
 pub use people::{DUPLICATE_NEIGHBOURS_MAX, prior};
+pub use prune::base_before;
 pub use ranges::{Entries, entries, entry, read_range};
 pub use subjects::subjects;
 
@@ -69,6 +71,8 @@ pub struct Rules<'r> {
     pub role_of: &'r dyn Fn(&NodeKey) -> Option<Role>,
     /// Keys in the batch after which a chunk is left half applied; at most eight more entries follow.
     pub keys_max: usize,
+    /// Whether what the authority lets go of goes from these tables too: everywhere but at the authority.
+    pub prunes: bool,
 }
 
 /// Where a chunk fell.
@@ -149,7 +153,9 @@ pub fn apply<V: View>(
         }
         Err(placed) => projected.placed = placed,
     }
-    if !matches!(projected.placed, Placed::Partly { .. }) && !quarantine::settle(batch, rules)? {
+    if !matches!(projected.placed, Placed::Partly { .. })
+        && !(quarantine::settle(batch, rules)? && prune::settle(batch, rules)?)
+    {
         projected.placed = Placed::Partly { through: height };
     }
     if !matches!(projected.placed, Placed::Partly { .. }) && indexed(batch)? < arrival {
@@ -258,6 +264,9 @@ impl Fold<'_, '_> {
         }
         documents::write(batch, id, entry, &fact);
         control::apply(batch, id, entry, &fact)?;
+        if let Fact::Pruned(pruned) = &fact {
+            prune::state(batch, pruned, (writer, self.arrival), self.rules.prunes)?;
+        }
         self.fact(batch, tally, id, entry, &fact)?;
         Ok(matches!(fact, Fact::Registered(_)))
     }

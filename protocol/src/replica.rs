@@ -46,6 +46,7 @@ mod durable;
 mod import;
 mod incoming;
 mod members;
+mod prune;
 mod quarantine;
 mod registry;
 mod renewal;
@@ -435,8 +436,11 @@ impl Replica {
                 Ok(fact @ Fact::ForkProof(_)) if !listens => drop(self.take_effect(&fact)),
                 Ok(_) | Err(_) if !listens => {}
                 Ok(fact) => {
-                    if let Effect::Enrolled(node) = self.apply_control(entry_id, &chunk.header.writer, &fact) {
+                    let effect = self.apply_control(entry_id, &chunk.header.writer, &fact);
+                    if let Effect::Enrolled(node) = effect {
                         self.unpark(now, node);
+                    } else if let (Effect::Pruned, Fact::Pruned(pruned)) = (effect, &fact) {
+                        self.want_no_more(now, pruned);
                     }
                 }
                 Err(FactError::TooLong { .. } | FactError::UnknownKind { .. } | FactError::Shape { .. }) => {
@@ -468,6 +472,11 @@ impl Replica {
             Effect::Receipted => {
                 self.told_by_receipts();
                 self.release_receipted();
+            }
+            Effect::Pruned => {
+                if let Fact::Pruned(pruned) = fact {
+                    self.begin_after(pruned);
+                }
             }
             Effect::Enrolled(node) if *node == self.own.node => {
                 if let Fact::Enrolled(enrolled) = fact {

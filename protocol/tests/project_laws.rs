@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use swabmesh_protocol::chunk::{OpenedChunk, SealedChunk};
-use swabmesh_protocol::fact::Fact;
-use swabmesh_protocol::id::{EntryId, SeqNo};
+use swabmesh_protocol::fact::{Fact, Mark, Pruned, Receipt};
+use swabmesh_protocol::id::{EntryId, Hash, SeqNo};
 use swabmesh_protocol::io::Arrival;
 use swabmesh_protocol::limits::{CHUNK_BYTES_MAX, FACT_BYTES_MAX, PAGE_BYTES_MAX};
 use swabmesh_protocol::project::{
-    self, About, DUPLICATE_NEIGHBOURS_MAX, FlagKind, Placed, entries, flags, head, read_range,
+    self, About, DUPLICATE_NEIGHBOURS_MAX, FlagKind, HeadRecord, Placed, base_before, entries, flags, head, read_range,
 };
-use swabmesh_protocol::view::{MemoryTables, Table};
+use swabmesh_protocol::time::{Stamp, Wall};
+use swabmesh_protocol::view::{MemoryTables, Row, Table};
 
 #[path = "project_laws/answers.rs"]
 mod answers;
@@ -27,6 +28,38 @@ fn hear_all(chunks: &[OpenedChunk]) -> Replica {
         assert_eq!(replica.hear(chunk).placed, Placed::Applied);
     }
     replica
+}
+
+/// The authority signs for everything heard, and lets go of what was said before a moment.
+fn let_go(replica: &mut Replica, before_ms: u64) -> (OpenedChunk, OpenedChunk) {
+    let before = Wall(before_ms);
+    let marks = |record: HeadRecord| Mark { feed: record.header.id(), seq: record.height };
+    let marks = project::heads(&replica.tables).unwrap().into_iter().map(marks).collect();
+    let receipts = authority_says(replica, Receipt { marks });
+    let base = |of| base_before(&replica.tables, &feed(of), before).unwrap();
+    let bases = [SITE, SITE_AGAIN, OTHER_SITE, LAB, OTHER_LAB].into_iter().filter_map(base).collect();
+    (receipts, authority_says(replica, Pruned { before, bases }))
+}
+
+fn authority_says(replica: &mut Replica, fact: impl Into<Fact>) -> OpenedChunk {
+    let held = head(&replica.tables, &feed(AUTHORITY)).unwrap();
+    let (after, stamp) = held.map_or(((SeqNo(0), Hash::ZERO), Stamp(0)), |held| ((held.height, held.head), held.stamp));
+    let facts = [(stamp.next(Wall(MORNING)), fact.into().to_bytes())];
+    let chunk = OpenedChunk::write(&signing_key(AUTHORITY), header(AUTHORITY), after, facts);
+    assert_eq!(replica.hear(&chunk).placed, Placed::Applied);
+    chunk
+}
+
+/// Everything but how the rest of a feed lies in pages, and what is told of entries that are here no more.
+fn but_pages_and_pasts(replica: &Replica) -> Vec<(Table, Vec<Row>)> {
+    let mut heads = project::heads(&replica.tables).unwrap();
+    heads
+        .iter_mut()
+        .for_each(|head| (head.arrival, head.page_first, head.registered, head.role) = (Arrival(0), SeqNo(0), 0, None));
+    let heads = heads.iter().map(|head| (head.header.id().0.to_vec(), minicbor::to_vec(head).unwrap())).collect();
+    let others =
+        contents(&replica.tables).into_iter().filter(|(table, _)| !matches!(table, Table::Pages | Table::Heads));
+    std::iter::once((Table::Heads, heads)).chain(others).collect()
 }
 
 fn picks() -> impl Strategy<Value = Vec<Index>> {
@@ -87,6 +120,50 @@ proptest! {
             step(&mut tables, chunk, Arrival(at as u64 + 1), usize::MAX);
         }
         prop_assert_eq!(tables, whole.tables);
+    }
+
+    #[test]
+    fn whoever_let_go_of_a_beginning_holds_what_one_holds_who_never_heard_it(
+        said in sayings(1..160),
+        order in picks(),
+        again in picks(),
+        minute in 0..300u64,
+        keys_max in 1usize..40,
+    ) {
+        let feeds = written(&said);
+        let chunks = interleaved(&feeds, &order);
+        let mut whole = hear_all(&chunks);
+        let (receipts, pruned) = let_go(&mut whole, MORNING + minute * MINUTE);
+        let mut late = Replica::default();
+        feeds[AUTHORITY].iter().chain([&receipts, &pruned]).for_each(|chunk| drop(late.hear_in_parts(chunk, keys_max)));
+        interleaved(&feeds, &again).iter().for_each(|chunk| drop(late.hear_in_parts(chunk, keys_max)));
+        prop_assert_eq!(but_pages_and_pasts(&late), but_pages_and_pasts(&whole));
+        for record in project::heads(&whole.tables).unwrap() {
+            let feed = record.header.id();
+            let read = |replica: &Replica| {
+                entries(&replica.tables, &feed, SeqNo(1), SeqNo(u64::MAX)).unwrap().map(Result::unwrap).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(read(&late), read(&whole));
+            prop_assert_eq!(read(&whole).len() as u64, record.height.next().0 - record.first().0);
+            let sealed = read_range(&late.tables, &feed, record.first(), SeqNo(u64::MAX), 5_000).unwrap();
+            prop_assert_eq!(sealed.is_some(), record.height >= record.first());
+            if let Some(sealed) = sealed {
+                prop_assert!(sealed.open().is_ok(), "what is left still verifies");
+            }
+            prop_assert_eq!(read_range(&whole.tables, &feed, SeqNo(record.first().0 - 1), SeqNo(u64::MAX), 5_000).unwrap(), None);
+        }
+        // The authority's feed goes on, and so does every other.
+        for late in [&mut late, &mut whole] {
+            let before = project::heads(&late.tables).unwrap();
+            for record in before {
+                let of = (0..FEEDS).find(|of| header(*of) == record.header).unwrap();
+                let fact = (record.stamp.next(record.stamp.wall()), registered(1, 1));
+                let facts = [(fact.0, Fact::from(fact.1).to_bytes())];
+                let next = OpenedChunk::write(&signing_key(of), record.header, (record.height, record.head), facts);
+                prop_assert_eq!(late.hear_in_parts(&next, keys_max).placed, Placed::Applied);
+            }
+        }
+        prop_assert_eq!(but_pages_and_pasts(&late), but_pages_and_pasts(&whole));
     }
 
     #[test]

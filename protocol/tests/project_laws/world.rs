@@ -162,7 +162,7 @@ impl Replica {
 
 /// Applies a chunk, or the first part of it, and commits.
 pub(crate) fn step(tables: &mut MemoryTables, chunk: &OpenedChunk, arrival: Arrival, keys_max: usize) -> Projected {
-    let rules = Rules { window_ms: WINDOW_MS, role_of: &role_of, keys_max };
+    let rules = Rules { window_ms: WINDOW_MS, role_of: &role_of, keys_max, prunes: true };
     let mut batch = Batch::new(tables);
     let projected = project::apply(&mut batch, chunk, arrival, &rules).unwrap();
     let writes = batch.into_writes();
