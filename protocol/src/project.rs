@@ -44,7 +44,7 @@ pub use documents::{DOCUMENT_FACTS_MAX, document_facts};
 pub use flags::{About, Flag, FlagKind, FlagState, Owner, Party, flags};
 pub use heads::{HeadRecord, head, heads};
 pub use people::{DUPLICATE_NEIGHBOURS_MAX, prior};
-pub use prune::base_before;
+pub use prune::{base_before, let_go};
 pub use ranges::{Entries, entries, entry, read_range};
 pub use subjects::subjects;
 
@@ -153,15 +153,18 @@ pub fn apply<V: View>(
         }
         Err(placed) => projected.placed = placed,
     }
-    if !matches!(projected.placed, Placed::Partly { .. })
-        && !(quarantine::settle(batch, rules)? && prune::settle(batch, rules)?)
-    {
+    if !matches!(projected.placed, Placed::Partly { .. }) && !settle(batch, rules)? {
         projected.placed = Placed::Partly { through: height };
     }
     if !matches!(projected.placed, Placed::Partly { .. }) && indexed(batch)? < arrival {
         batch.put(Table::Meta, INDEXED.to_vec(), arrival.0.to_be_bytes().to_vec());
     }
     Ok(projected)
+}
+
+/// Brings the tables in line with what was said of other feeds. Returns whether that is done; if not, the batch is full.
+fn settle<V: View>(batch: &mut Batch<'_, V>, rules: &Rules<'_>) -> Result<bool, ViewError> {
+    Ok(quarantine::settle(batch, rules)? && prune::settle(batch, rules)?)
 }
 
 /// Reads the last chunk applied; 0 when none is.

@@ -32,8 +32,11 @@ fn key(kind: u8, feed: &FeedId) -> Vec<u8> {
     [&[kind], feed.0.as_slice()].concat()
 }
 
-/// Reads the last entry of a feed that the authority let go of.
-fn stated<V: View>(view: &V, feed: &FeedId) -> Result<SeqNo, ViewError> {
+/// Reads the last entry of a feed that the authority let go of; 0 before it did.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn let_go<V: View>(view: &V, feed: &FeedId) -> Result<SeqNo, ViewError> {
     let value = view.get(Table::Pruned, &key(STATED, feed))?;
     let stated =
         value.map(|value| Rest(&value).number().map(SeqNo).ok_or_else(|| damaged(Table::Pruned))).transpose()?;
@@ -73,7 +76,7 @@ pub(super) fn state<V: View>(
         let feed = base.feed();
         let receipted = receipt_mark(batch, &feed)?.unwrap_or_default();
         let stands = base.header.writer != by && base.seq() <= receipted && base.check(&Strict).is_ok();
-        if stands && stated(batch, &feed)? < base.seq() && quarantine::cut(batch, &feed)?.is_none() {
+        if stands && let_go(batch, &feed)? < base.seq() && quarantine::cut(batch, &feed)?.is_none() {
             begin_at(batch, base, arrival, prunes)?;
         }
     }
@@ -165,8 +168,8 @@ pub fn base_before<V: View>(view: &V, feed: &FeedId, before: Wall) -> Result<Opt
     if quarantine::cut(view, feed)?.is_some() {
         return Ok(None);
     }
-    let mut base = None;
-    let mut pages = Pages::from(view, *feed, stated(view, feed)?.next().max(record.first()))?;
+    let (stated, mut base) = (let_go(view, feed)?, None);
+    let mut pages = Pages::from(view, *feed, stated.next().max(record.first()))?;
     while let Some(page) = pages.next()? {
         let entries = entries_of(&page, feed)?;
         let past = |entry: &&Entry| entry.stamp.wall() < before && entry.seq <= receipted;
@@ -182,6 +185,5 @@ pub fn base_before<V: View>(view: &V, feed: &FeedId, before: Wall) -> Result<Opt
         }
     }
     // A page that lies across the last base still has the checkpoint that the base was made of.
-    let stated = stated(view, feed)?;
     Ok(base.filter(|base| base.seq() > stated))
 }
