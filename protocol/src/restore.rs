@@ -298,7 +298,7 @@ impl Reading {
             let cut = self.found.held.cuts.iter().any(|cut| cut.header == base.header);
             let feed = self.feeds.entry(base.feed()).or_default();
             if !cut && base.header.writer != self.own && feed.head.is_none_or(|head| head.seq < base.seq()) {
-                feed.head = Some(base.head(arrival));
+                feed.head = Some(Head::of(base, arrival));
             }
         }
     }

@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use swabmesh_protocol::chunk::{OpenedChunk, SealedChunk};
-use swabmesh_protocol::fact::{Fact, Mark, Pruned, Receipt};
-use swabmesh_protocol::id::{EntryId, Hash, SeqNo};
+use swabmesh_protocol::fact::Fact;
+use swabmesh_protocol::id::{EntryId, SeqNo};
 use swabmesh_protocol::io::Arrival;
 use swabmesh_protocol::limits::{CHUNK_BYTES_MAX, FACT_BYTES_MAX, PAGE_BYTES_MAX};
 use swabmesh_protocol::project::{
-    self, About, DUPLICATE_NEIGHBOURS_MAX, FlagKind, HeadRecord, Placed, base_before, entries, flags, head, read_range,
+    self, About, DUPLICATE_NEIGHBOURS_MAX, FlagKind, Placed, entries, flags, head, read_range,
 };
-use swabmesh_protocol::time::{Stamp, Wall};
-use swabmesh_protocol::view::{MemoryTables, Row, Table};
+use swabmesh_protocol::view::{MemoryTables, Table};
 
 #[path = "project_laws/answers.rs"]
 mod answers;
@@ -28,38 +27,6 @@ fn hear_all(chunks: &[OpenedChunk]) -> Replica {
         assert_eq!(replica.hear(chunk).placed, Placed::Applied);
     }
     replica
-}
-
-/// The authority signs for everything heard, and lets go of what was said before a moment.
-fn let_go(replica: &mut Replica, before_ms: u64) -> (OpenedChunk, OpenedChunk) {
-    let before = Wall(before_ms);
-    let marks = |record: HeadRecord| Mark { feed: record.header.id(), seq: record.height };
-    let marks = project::heads(&replica.tables).unwrap().into_iter().map(marks).collect();
-    let receipts = authority_says(replica, Receipt { marks });
-    let base = |of| base_before(&replica.tables, &feed(of), before).unwrap();
-    let bases = [SITE, SITE_AGAIN, OTHER_SITE, LAB, OTHER_LAB].into_iter().filter_map(base).collect();
-    (receipts, authority_says(replica, Pruned { before, bases }))
-}
-
-fn authority_says(replica: &mut Replica, fact: impl Into<Fact>) -> OpenedChunk {
-    let held = head(&replica.tables, &feed(AUTHORITY)).unwrap();
-    let (after, stamp) = held.map_or(((SeqNo(0), Hash::ZERO), Stamp(0)), |held| ((held.height, held.head), held.stamp));
-    let facts = [(stamp.next(Wall(MORNING)), fact.into().to_bytes())];
-    let chunk = OpenedChunk::write(&signing_key(AUTHORITY), header(AUTHORITY), after, facts);
-    assert_eq!(replica.hear(&chunk).placed, Placed::Applied);
-    chunk
-}
-
-/// Everything but how the rest of a feed lies in pages, and what is told of entries that are here no more.
-fn but_pages_and_pasts(replica: &Replica) -> Vec<(Table, Vec<Row>)> {
-    let mut heads = project::heads(&replica.tables).unwrap();
-    heads
-        .iter_mut()
-        .for_each(|head| (head.arrival, head.page_first, head.registered, head.role) = (Arrival(0), SeqNo(0), 0, None));
-    let heads = heads.iter().map(|head| (head.header.id().0.to_vec(), minicbor::to_vec(head).unwrap())).collect();
-    let others =
-        contents(&replica.tables).into_iter().filter(|(table, _)| !matches!(table, Table::Pages | Table::Heads));
-    std::iter::once((Table::Heads, heads)).chain(others).collect()
 }
 
 fn picks() -> impl Strategy<Value = Vec<Index>> {

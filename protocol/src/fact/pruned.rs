@@ -2,9 +2,7 @@
 
 use super::{Decode, Encode, Signed, Wall};
 use crate::entry::{BadSignature, Checkpoint, Verifier};
-use crate::frontier::Head;
 use crate::id::{FeedHeader, FeedId, SeqNo};
-use crate::io::Arrival;
 use crate::time::Stamp;
 
 /// Where a feed begins once its past was let go of: everything up to this entry, itself included, is kept by nobody
@@ -43,13 +41,6 @@ impl Base {
     pub fn check(&self, verifier: &dyn Verifier) -> Result<(), BadSignature> {
         let Signed { seq, head, signature } = self.signed;
         verifier.check(&Checkpoint { seq, head, signature }, &self.header)
-    }
-
-    /// The head of a feed of which nothing above its base is held.
-    #[must_use]
-    pub const fn head(&self, arrival: Arrival) -> Head {
-        let Signed { seq, head, signature } = self.signed;
-        Head { header: self.header, seq, hash: head, stamp: self.stamp, signature, arrival }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Replica, commands::Draft};
 use crate::command::Refusal;
 use crate::cuts::Cuts;
 use crate::fact::{Base, Fact, Pruned, Role};
-use crate::frontier::Frontier;
+use crate::frontier::{Frontier, Head};
 use crate::id::{FeedId, Lane, SeqNo};
 use crate::io::RequestId;
 use crate::limits::PRUNED_BASES_MAX;
@@ -43,7 +43,7 @@ impl Replica {
                 && is_ahead(base, &self.tips.durable, &self.cuts)
                 && base.check(&*self.verifier).is_ok()
             {
-                self.tips.durable.set(base.head(arrival));
+                self.tips.durable.set(Head::of(base, arrival));
                 if self.tips.ahead.get(&feed).is_some_and(|(ahead, _)| *ahead <= base.seq()) {
                     self.tips.ahead.remove(&feed);
                 }
