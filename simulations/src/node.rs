@@ -1,5 +1,6 @@
 //! One simulated machine: the production core, a disk and a clock.
 
+use ed25519_dalek::VerifyingKey;
 use swabmesh_protocol::answer;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{Epoch, FeedId, NodeKey};
@@ -157,11 +158,11 @@ impl Node {
     ///
     /// # Errors
     /// [`Broken::Tables`].
-    pub fn index(&mut self, identity: &Identity, checkpoint_batches: usize) -> Result<Option<Indexed>, Broken> {
+    pub fn index(&mut self, root: &VerifyingKey, checkpoint_batches: usize) -> Result<Option<Indexed>, Broken> {
         let Some(replica) = &self.replica else { return Ok(None) };
         let role_of = |writer: &NodeKey| role_of(replica, writer);
         let window_ms = replica.knowledge().policy.duplicate_window_s.saturating_mul(MS_PER_S);
-        Ok(Some(self.disk.index(identity, window_ms, &role_of, checkpoint_batches)?))
+        Ok(Some(self.disk.index(root, window_ms, &role_of, checkpoint_batches)?))
     }
 
     /// Reads what the core asks of the tables.
