@@ -11,6 +11,10 @@ use std::time::Instant;
 use swabmesh_simulations::run::run;
 use swabmesh_simulations::scenario::Scenario;
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sites in a cell: what one street has.
 const CELL_SITES: usize = 5;
 

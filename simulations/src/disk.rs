@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use ed25519_dalek::VerifyingKey;
+use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::id::{FeedHeader, FeedId, FeedShort, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::io::{Arrival, RequestId};
 use swabmesh_protocol::project::{self, Placed, Projected, Rules};
-use swabmesh_protocol::replica::Identity;
-use swabmesh_protocol::restore::{self, Frame};
+use swabmesh_protocol::restore;
 use swabmesh_protocol::view::{Batch, MemoryTables, View, ViewError, Write};
 
 use crate::chance::Chance;
@@ -36,15 +37,52 @@ struct Stored {
     bytes: Vec<u8>,
 }
 
+/// What a chunk says about itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// Whose feed.
+    pub header: FeedHeader,
+    /// That feed's name.
+    pub feed: FeedId,
+    /// Its first entry.
+    pub first: SeqNo,
+    /// Its last.
+    pub last: SeqNo,
+}
+
 /// A frame on its way there. Certificates have no request: nobody waits for them.
 #[derive(Debug)]
 pub struct Pending {
-    /// What its answer goes to.
-    pub request: Option<RequestId>,
-    /// Whether this node wrote it.
-    pub own: bool,
+    request: Option<RequestId>,
+    own: bool,
+    span: Option<Span>,
+    bytes: Vec<u8>,
+}
+
+impl Pending {
+    /// A frame that this node wrote or not, and what its answer goes to.
+    #[must_use]
+    pub fn new(request: Option<RequestId>, own: bool, bytes: Vec<u8>) -> Self {
+        let span = SealedChunk::parse(bytes.clone()).ok().map(|chunk| Span {
+            header: *chunk.header(),
+            feed: chunk.header().id(),
+            first: chunk.first(),
+            last: chunk.last(),
+        });
+        Self { request, own, span, bytes }
+    }
+
+    /// What it says about itself, if it is a chunk.
+    #[must_use]
+    pub const fn span(&self) -> Option<Span> {
+        self.span
+    }
+
     /// The frame.
-    pub bytes: Vec<u8>,
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// What a sync came to for one frame.
@@ -127,15 +165,16 @@ impl Disk {
     fn store(&mut self, pending: Pending) -> (Arrival, Option<(FeedId, NodeKey, SeqNo)>) {
         self.last = Arrival(self.last.0 + 1);
         let (mut feed, mut last) = (None, None);
-        if let Ok(chunk) = SealedChunk::parse(pending.bytes.clone()) {
-            let id = chunk.header().id();
-            let (_, height) = self.heights.entry(id).or_insert((*chunk.header(), SeqNo(0)));
-            if chunk.first() <= height.next() {
-                *height = (*height).max(chunk.last());
+        if let Some(span) = pending.span {
+            let (_, height) = self.heights.entry(span.feed).or_insert((span.header, SeqNo(0)));
+            if span.first <= height.next() {
+                *height = (*height).max(span.last);
             }
-            feed = Some((id, chunk.header().writer, *height));
-            last = Some((id, chunk.last()));
-            if let (Some(histories), Ok(chunk)) = (&mut self.histories, chunk.reopen()) {
+            feed = Some((span.feed, span.header.writer, *height));
+            last = Some((span.feed, span.last));
+            if let Some(histories) = &mut self.histories
+                && let Ok(chunk) = SealedChunk::parse(pending.bytes.clone()).and_then(|chunk| chunk.reopen())
+            {
                 histories.add(&chunk);
             }
         }
@@ -173,7 +212,7 @@ impl Disk {
     /// [`ViewError`]: the tables hold rows that were never written, which is a bug.
     pub fn index(
         &mut self,
-        identity: &Identity,
+        root: &VerifyingKey,
         rules: &Rules<'_>,
         checkpoint_batches: usize,
     ) -> Result<Indexed, ViewError> {
@@ -181,22 +220,18 @@ impl Disk {
         let (mut through, mut projected) = (self.indexed, Vec::new());
         let from = self.journal.partition_point(|stored| stored.arrival <= self.indexed);
         for stored in self.journal.range(from..) {
-            match restore::frame(stored.bytes.clone(), identity) {
-                Some(Frame::Certificate(node, bytes)) => {
-                    let Write { table, key, value } = restore::kept(&node, bytes);
-                    batch.put(table, key, value.unwrap_or_default());
-                }
-                Some(Frame::Chunk(sealed)) => {
-                    if let Ok(chunk) = sealed.reopen() {
-                        let outcome = project::apply(&mut batch, &chunk, stored.arrival, rules)?;
-                        let partly = matches!(outcome.placed, Placed::Partly { .. });
-                        projected.push(outcome);
-                        if partly {
-                            break;
-                        }
+            if stored.last.is_some() {
+                if let Ok(chunk) = SealedChunk::parse(stored.bytes.clone()).and_then(|sealed| sealed.reopen()) {
+                    let outcome = project::apply(&mut batch, &chunk, stored.arrival, rules)?;
+                    let partly = matches!(outcome.placed, Placed::Partly { .. });
+                    projected.push(outcome);
+                    if partly {
+                        break;
                     }
                 }
-                None => {}
+            } else if let Ok(certificate) = Certificate::open(&stored.bytes, root) {
+                let Write { table, key, value } = restore::kept(&certificate.node, stored.bytes.clone());
+                batch.put(table, key, value.unwrap_or_default());
             }
             through = stored.arrival;
             if batch.len() >= rules.keys_max {
@@ -330,7 +365,7 @@ mod tests {
     use super::*;
 
     fn pending(request: u64) -> Pending {
-        Pending { request: Some(RequestId(request)), own: false, bytes: vec![7] }
+        Pending::new(Some(RequestId(request)), false, vec![7])
     }
 
     #[test]

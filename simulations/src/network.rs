@@ -24,6 +24,13 @@ const REPEAT_MS_MAX: u64 = 3_000;
 /// Bytes of frames and of TCP, for the counts of bytes on the wire: length prefix, noise tag, yamux header.
 const FRAME_OVERHEAD_BYTES: usize = 4 + 18 + 12;
 
+/// How patiently a node dials another, and whether it is about to: it never waits for two dials at once.
+#[derive(Debug, Clone, Copy)]
+struct Redial {
+    within_ms: u64,
+    waits: bool,
+}
+
 /// One way of a connection.
 #[derive(Debug, Default)]
 struct OneWay {
@@ -39,6 +46,7 @@ struct OneWay {
 struct Connection {
     dialler: NodeId,
     answerer: NodeId,
+    since: At,
     /// Which of the two ends still believe in it.
     up: [bool; 2],
     /// From the dialler, from the answerer.
@@ -121,7 +129,7 @@ pub struct Network {
     /// Cuts from one node to another: how many, and the number of the first.
     cuts: BTreeMap<(NodeId, NodeId), (u32, u64)>,
     cuts_made: u64,
-    redial_ms: BTreeMap<(NodeId, NodeId), u64>,
+    redials: BTreeMap<(NodeId, NodeId), Redial>,
     garbles: BTreeMap<(NodeId, NodeId), Garble>,
     garbled: bool,
     /// Frames that the next one of the same way overtakes.
@@ -155,7 +163,7 @@ impl Network {
             next_link: 0,
             cuts: BTreeMap::new(),
             cuts_made: 0,
-            redial_ms: BTreeMap::new(),
+            redials: BTreeMap::new(),
             garbles: BTreeMap::new(),
             garbled: false,
             overtaken: BTreeMap::new(),
@@ -362,6 +370,10 @@ impl Network {
         let Some(profile) = self.connections.get(&link).map(|connection| connection.profile) else { return Vec::new() };
         let latency_ms = self.latency(profile);
         if let Some(connection) = self.connections.get_mut(&link) {
+            // One that is closed as soon as it stands proves nothing: the carrier is as patient with it as with no answer.
+            if at.since_ms(connection.since) >= profile.redial_ms_max {
+                self.redials.remove(&(node, peer));
+            }
             let end = connection.end(node);
             if let Some(up) = connection.up.get_mut(end) {
                 *up = false;
@@ -379,22 +391,25 @@ impl Network {
         vec![(at.after_ms(heard_ms), Later::Lost(link, peer))]
     }
 
-    /// A node tries to reach another that runs or does not.
-    pub fn dial(&mut self, at: At, city: &City, from: NodeId, to: NodeId, runs: bool) -> Vec<(At, Later)> {
-        if !self.links_between(from, to).is_empty() {
+    /// A node tries to reach another; `runs` says of both whether they do.
+    pub fn dial(&mut self, at: At, city: &City, (from, to): (NodeId, NodeId), runs: [bool; 2]) -> Vec<(At, Later)> {
+        self.redials.entry((from, to)).and_modify(|redial| redial.waits = false);
+        let [runs, answers] = runs;
+        if !runs || !self.links_between(from, to).is_empty() {
             return Vec::new();
         }
         let profile = self.profile(city, from, to);
-        if !runs || self.is_cut(from, to) || self.is_cut(to, from) {
-            return vec![self.redial(at.after_ms(if runs { CONNECT_TIMEOUT_MS } else { 1 }), city, from, to)];
+        if !answers || self.is_cut(from, to) || self.is_cut(to, from) {
+            let failed = at.after_ms(if answers { CONNECT_TIMEOUT_MS } else { 1 });
+            return self.redial(failed, city, from, to).into_iter().collect();
         }
-        self.redial_ms.remove(&(from, to));
         self.next_link += 1;
         let link = LinkId(self.next_link);
         let (there, back) = (self.latency(profile), self.latency(profile));
         let answered = at.after_ms(there + back);
         let way = || OneWay { busy_until: answered, arrives_last: answered, ..OneWay::default() };
-        let connection = Connection { dialler: from, answerer: to, up: [true; 2], ways: [way(), way()], profile };
+        let ways = [way(), way()];
+        let connection = Connection { dialler: from, answerer: to, since: answered, up: [true; 2], ways, profile };
         self.connections.insert(link, connection);
         for (end, other) in [(from, to), (to, from)] {
             self.by_node.entry(end).or_default().insert((other, link));
@@ -410,12 +425,25 @@ impl Network {
         self.links_between(node, peer).into_iter().find(|other| *other != link)
     }
 
-    /// When a node dials another again: with full jitter, longer each time.
-    pub fn redial(&mut self, at: At, city: &City, from: NodeId, to: NodeId) -> (At, Later) {
+    /// When a node dials another again, unless it is about to: with full jitter, longer each time until a connection has
+    /// stood for as long as the longest wait.
+    pub fn redial(&mut self, at: At, city: &City, from: NodeId, to: NodeId) -> Option<(At, Later)> {
         let max = self.profile(city, from, to).redial_ms_max;
-        let wait = self.redial_ms.entry((from, to)).or_insert(REDIAL_MS_MIN);
-        let within = *wait;
-        *wait = wait.saturating_mul(2).min(max);
-        (at.after_ms(self.chance.between(1, within)), Later::Dial(from, to))
+        let redial = self.redials.entry((from, to)).or_insert(Redial { within_ms: REDIAL_MS_MIN, waits: false });
+        if redial.waits {
+            return None;
+        }
+        let within_ms = redial.within_ms;
+        *redial = Redial { within_ms: within_ms.saturating_mul(2).min(max), waits: true };
+        Some((at.after_ms(self.chance.between(1, within_ms)), Later::Dial(from, to)))
+    }
+
+    /// A machine goes off: what it waited for is forgotten, and the next start dials at once.
+    pub fn forget_redials(&mut self, node: NodeId) {
+        let of_node = (node, NodeId(0))..=(node, NodeId(usize::MAX));
+        let pairs: Vec<(NodeId, NodeId)> = self.redials.range(of_node).map(|(pair, _)| *pair).collect();
+        for pair in pairs {
+            self.redials.remove(&pair);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! One simulated machine: the production core, a disk and a clock.
 
+use ed25519_dalek::VerifyingKey;
 use swabmesh_protocol::answer;
-use swabmesh_protocol::entry::node_key;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{Epoch, FeedId, NodeKey};
 use swabmesh_protocol::io::{Answer, Deadline, Input, Output, Query};
@@ -159,13 +159,13 @@ impl Node {
     ///
     /// # Errors
     /// [`Broken::Tables`].
-    pub fn index(&mut self, identity: &Identity, checkpoint_batches: usize) -> Result<Option<Indexed>, Broken> {
+    pub fn index(&mut self, root: &VerifyingKey, checkpoint_batches: usize) -> Result<Option<Indexed>, Broken> {
         let Some(replica) = &self.replica else { return Ok(None) };
         let role_of = |writer: &NodeKey| role_of(replica, writer);
         let window_ms = replica.knowledge().policy.duplicate_window_s.saturating_mul(MS_PER_S);
-        let prunes = role_of(&node_key(&identity.key)) != Some(Role::Authority);
+        let prunes = self.id != AUTHORITY;
         let rules = Rules { window_ms, role_of: &role_of, keys_max: BATCH_KEYS_MAX, prunes };
-        Ok(Some(self.disk.index(identity, &rules, checkpoint_batches)?))
+        Ok(Some(self.disk.index(root, &rules, checkpoint_batches)?))
     }
 
     /// Reads what the core asks of the tables.

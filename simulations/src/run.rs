@@ -1,18 +1,19 @@
 //! One run: a safety phase, a liveness phase, and a last look at everything.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::ops::ControlFlow;
 
 use swabmesh_protocol::fact::{Role, Subject};
 use swabmesh_protocol::frontier::Lanes;
-use swabmesh_protocol::id::{FeedId, Hash, NodeKey};
+use swabmesh_protocol::id::{FeedId, NodeKey};
 use swabmesh_protocol::project::{self, FlagKind};
 use swabmesh_protocol::replica::Replica;
 use swabmesh_protocol::roster::Standing;
 use swabmesh_protocol::view::ViewError;
 
-use crate::checks::agreement::{self, Heights};
+use crate::checks::agreement::{self, Derived, Heights, Held};
 use crate::checks::histories::{self, Forked};
 use crate::checks::{accepted, roles};
 use crate::city::{AUTHORITY, Citizen, City, NodeId};
@@ -211,10 +212,10 @@ impl World {
             }
         }
         // Only now, as it costs more: the tables themselves.
-        let held = agreement::Held::read(&authority.disk, &outside)?;
+        let held = Held::read(&authority.disk, &outside)?;
         for (node, citizen) in &nodes {
             let lanes = citizen.lanes();
-            let own = agreement::Held::read(&node.disk, &outside)?;
+            let own = Held::read(&node.disk, &outside)?;
             if own.root(&lanes) != held.root(&lanes) {
                 return Ok(Some(Behind::at(node.id, own.differing(&held, &lanes))));
             }
@@ -240,9 +241,10 @@ fn last_look(world: &mut World, outcome: &mut Outcome) -> Result<(), Broken> {
     let mut found: Vec<(&'static str, NodeId, String)> = Vec::new();
     let Some(authority) = world.nodes.get(AUTHORITY.0) else { return Ok(()) };
     let outside = world.outside_writers();
-    let held = agreement::Held::read(&authority.disk, &outside)?;
+    let held = Held::read(&authority.disk, &outside)?;
     let every = world.nodes.len().div_ceil(DOCUMENTS_COMPARED_MAX).max(1);
-    let mut theirs: Option<(Lanes, BTreeMap<Subject, Hash>)> = None;
+    // What the authority has to say of the lanes of one cell is the same for each of its sites.
+    let mut theirs: BTreeMap<Lanes, BTreeMap<Subject, Derived>> = BTreeMap::new();
     let nodes = world.nodes.iter().zip(&world.city.citizens).filter(|(node, _)| !world.is_outside(node.id));
     for (node, citizen) in nodes {
         if let Some(replica) = node.replica()
@@ -264,10 +266,11 @@ fn last_look(world: &mut World, outcome: &mut Outcome) -> Result<(), Broken> {
         if outcome.converged && node.id != AUTHORITY && (node.id.0.is_multiple_of(every) || citizen.role != Role::Site)
         {
             let lanes = citizen.lanes();
-            let known = theirs.take().filter(|(of, _)| *of == lanes);
-            let documents = known.map_or_else(|| held.documents(&authority.disk, &lanes), |(_, known)| Ok(known))?;
-            found.extend(documents_differ(node, &documents, &lanes, &outside)?);
-            theirs = Some((lanes, documents));
+            let documents = match theirs.entry(lanes.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(held.documents(&authority.disk, &lanes, &BTreeMap::new())?),
+            };
+            found.extend(documents_differ(node, (&held, documents), &lanes, &outside)?);
         }
     }
     outcome.quarantined = authority.replica().map_or(0, Replica::quarantined);
@@ -280,12 +283,16 @@ fn last_look(world: &mut World, outcome: &mut Outcome) -> Result<(), Broken> {
 
 fn documents_differ(
     node: &Node,
-    theirs: &BTreeMap<Subject, Hash>,
+    (authority, theirs): (&Held, &BTreeMap<Subject, Derived>),
     lanes: &Lanes,
     outside: &BTreeSet<NodeKey>,
 ) -> Result<Option<(&'static str, NodeId, String)>, Broken> {
-    let own = agreement::Held::read(&node.disk, outside)?.documents(&node.disk, lanes)?;
-    let differs = own.iter().find(|(subject, heads)| theirs.get(subject) != Some(heads));
+    let held = Held::read(&node.disk, outside)?;
+    let nothing = BTreeMap::new();
+    let known = if held.root(lanes) == authority.root(lanes) { theirs } else { &nothing };
+    let own = held.documents(&node.disk, lanes, known)?;
+    let agrees = |subject: &Subject, own: &Derived| theirs.get(subject).is_some_and(|theirs| own.agrees(theirs));
+    let differs = own.iter().find(|(subject, own)| !agrees(subject, own));
     let lacks = theirs.keys().find(|subject| !own.contains_key(subject));
     let what =
         differs.map(|(subject, _)| format!("{subject:?} differs")).or(lacks.map(|s| format!("{s:?} is missing")));

@@ -161,7 +161,7 @@ fn collect<V: View>(
     (from, to): (SeqNo, SeqNo),
     plain_bytes_max: usize,
 ) -> Result<Range, ViewError> {
-    let plain = Vec::with_capacity(plain_bytes_max + PAGE_BYTES_MAX);
+    let plain = Vec::with_capacity(PAGE_BYTES_MAX);
     let mut range = Range { previous: Hash::ZERO, plain, count: 0, before: None, ends: Vec::new() };
     let mut pages = Pages::from(view, *pages, from)?;
     while let Some(page) = pages.next()? {

@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest, Sha256};
 use swabmesh_protocol::fact::Subject;
 use swabmesh_protocol::frontier::{Frontier, Head, Lanes};
 use swabmesh_protocol::id::{EntryId, FeedId, Hash, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::project;
-use swabmesh_protocol::tube::{Document, Health};
+use swabmesh_protocol::tube::{Document, DocumentFact, Health};
 use swabmesh_protocol::view::{Table, View, ViewError};
 
 use crate::disk::Disk;
@@ -87,28 +88,68 @@ impl Held {
         )
     }
 
-    /// The heads of every document over the facts of some lanes.
+    /// Every document over the facts of some lanes.
+    ///
+    /// `known` are those of a node that holds the same of these lanes: what it derived from the same facts is not derived
+    /// again, as a document follows from its facts and from what is held.
     ///
     /// # Errors
     /// [`ViewError`]: the tables cannot be read.
-    pub fn documents(&self, disk: &Disk, lanes: &Lanes) -> Result<BTreeMap<Subject, Hash>, ViewError> {
+    pub fn documents(
+        &self,
+        disk: &Disk,
+        lanes: &Lanes,
+        known: &BTreeMap<Subject, Derived>,
+    ) -> Result<BTreeMap<Subject, Derived>, ViewError> {
         let held = |id: EntryId| {
             let head = self.frontier.get(&id.feed).filter(|head| lanes.contains(head.header.lane));
             head.is_some_and(|head| head.seq >= id.seq)
         };
         let of_lanes = self.subjects.iter().filter(|(lane, _)| lanes.contains(**lane));
         let subjects: BTreeSet<&Subject> = of_lanes.flat_map(|(_, subjects)| subjects).collect();
-        let mut heads = BTreeMap::new();
+        let mut documents = BTreeMap::new();
         for subject in subjects {
             let facts = project::document_facts(disk.tables(), subject)?;
-            let facts: Vec<_> = facts.into_iter().filter(|fact| held(fact.id)).collect();
-            let document = Document::build(subject.clone(), facts, &held);
-            if document.health() == Health::Whole {
-                heads.insert(subject.clone(), document.heads_digest());
-            }
+            let facts: Vec<DocumentFact> = facts.into_iter().filter(|fact| held(fact.id)).collect();
+            let from = digest(&facts);
+            let known = known.get(subject).filter(|known| known.from == from);
+            let derived = known.copied().unwrap_or_else(|| {
+                let document = Document::build(subject.clone(), facts, &held);
+                Derived { from, heads: (document.health() == Health::Whole).then(|| document.heads_digest()) }
+            });
+            documents.insert(subject.clone(), derived);
         }
-        Ok(heads)
+        Ok(documents)
     }
+}
+
+/// A document: the digest of the facts that it was derived from, and of its heads unless it was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Derived {
+    from: Hash,
+    heads: Option<Hash>,
+}
+
+impl Derived {
+    /// Whether both came to the same heads.
+    #[must_use]
+    pub fn agrees(&self, other: &Self) -> bool {
+        self.heads == other.heads
+    }
+}
+
+fn digest(facts: &[DocumentFact]) -> Hash {
+    let mut hash = Sha256::new();
+    for DocumentFact { id, writer, stamp, fact } in facts {
+        hash.update(id.feed.0);
+        hash.update(id.seq.0.to_be_bytes());
+        hash.update(writer.0);
+        hash.update(stamp.0.to_be_bytes());
+        let bytes = fact.to_bytes();
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    }
+    Hash(hash.finalize().into())
 }
 
 fn feed(key: &[u8]) -> Option<FeedId> {

@@ -1,10 +1,11 @@
 //! Nothing grows without a bound: outputs of one input, frames, bytes under way, deadlines that come again at once.
 
-use swabmesh_protocol::exchange::frame::Frame;
+use swabmesh_protocol::exchange::frame::{BadFrame, Frame};
 use swabmesh_protocol::io::{Deadline, Output};
 use swabmesh_protocol::limits::{CHUNK_BYTES_MAX, COMMANDS_MAX, FRAME_BYTES_MAX, UNACKED_BYTES_MAX};
 
 use crate::disk::Disk;
+use crate::trace::frame_name;
 
 /// Its name in reports.
 pub const RULE: &str = "bounds-hold";
@@ -42,15 +43,20 @@ impl Deadlines {
 /// A node says that a range will not come to pass: the part of it that its disk holds.
 #[must_use]
 pub fn held_and_gone(bytes: &[u8], disk: &Disk) -> Option<String> {
-    let Ok(Frame::Gone(range)) = Frame::from_bytes(bytes) else { return None };
+    let Ok(Frame::Gone(range)) = named(bytes, "gone")? else { return None };
     let (feed, height) = disk.named(range.feed).next()?;
     (height >= range.from).then(|| format!("{feed} from {} is gone, the disk holds {}", range.from.0, height.0))
+}
+
+/// Reads a frame if it is of this name: every frame that anybody sends comes by here.
+fn named(bytes: &[u8], name: &str) -> Option<Result<Frame, BadFrame>> {
+    (frame_name(bytes) == name).then(|| Frame::from_bytes(bytes))
 }
 
 /// A node acknowledges more of a feed than its disk holds.
 #[must_use]
 pub fn acknowledged_too_early(bytes: &[u8], disk: &Disk) -> Option<String> {
-    let Ok(Frame::Ack(held)) = Frame::from_bytes(bytes) else { return None };
+    let Ok(Frame::Ack(held)) = named(bytes, "ack")? else { return None };
     let early = held.into_iter().find(|held| disk.height_under_short(held.feed) < held.seq)?;
     let height = disk.height_under_short(early.feed);
     Some(format!("{:?} up to {} was acknowledged, the disk holds {}", early.feed, early.seq.0, height.0))

@@ -69,7 +69,7 @@ mod tests {
             "name = 'x'\n[[fault]]\nkind = 'hostile'\nnodes = 'site-1'\ndoes = ['fork']\nfrom_min = 1\nevery_s = 1";
         let mut disk = Disk::of(&Scenario::parse(hostile).unwrap());
         for chunk in chunks {
-            disk.persist(Pending { request: None, own: false, bytes: chunk.seal().into_bytes() });
+            disk.persist(Pending::new(None, false, chunk.seal().into_bytes()));
             disk.start_sync();
             disk.synced(&mut Chance::new(1, "test"));
         }

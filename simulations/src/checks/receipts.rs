@@ -52,7 +52,7 @@ mod tests {
 
     fn holding(chunk: &OpenedChunk) -> Disk {
         let mut disk = Disk::default();
-        disk.persist(Pending { request: None, own: true, bytes: chunk.seal().into_bytes() });
+        disk.persist(Pending::new(None, true, chunk.seal().into_bytes()));
         disk.start_sync();
         disk.synced(&mut Chance::new(1, "test"));
         disk

@@ -2,7 +2,7 @@
 
 use swabmesh_protocol::restore::Found;
 
-use super::{Event, World};
+use super::World;
 use crate::checks::accepted;
 use crate::city::{AUTHORITY, NodeId};
 use crate::node::Broken;
@@ -25,8 +25,8 @@ impl World {
         self.carry_out(id, outputs)?;
         let dials = self.city.citizen(id).map(|citizen| citizen.dials.clone()).unwrap_or_default();
         for peer in dials {
-            let (at, dial) = self.network.redial(at, &self.city, id, peer);
-            self.schedule(at, Event::Network(dial));
+            let dial = self.network.redial(at, &self.city, id, peer);
+            self.schedule_all(dial);
         }
         self.start_index(id);
         Ok(())
@@ -43,6 +43,7 @@ impl World {
             let later = self.network.close(at, link, id);
             self.schedule_all(later);
         }
+        self.network.forget_redials(id);
         self.workload.interrupted(at, id);
     }
 

@@ -7,23 +7,25 @@ use swabmesh_protocol::project::Placed;
 use super::{Event, World};
 use crate::checks::receipts;
 use crate::city::{AUTHORITY, NodeId};
-use crate::disk::{Answered, Pending};
+use crate::disk::{Answered, Pending, Span};
 use crate::node::Broken;
 
 impl World {
     pub(super) fn persist(&mut self, id: NodeId, request: Option<RequestId>, own: bool, bytes: Vec<u8>) {
-        if let Ok(chunk) = SealedChunk::parse(bytes.clone()) {
-            let (feed, first, last) = (chunk.header().id().short(), chunk.first().0, chunk.last().0);
-            self.line(id, format_args!("persist {feed} {first}..{last} {} B", bytes.len()));
+        let pending = Pending::new(request, own, bytes);
+        if let Some(Span { feed, first, last, .. }) = pending.span() {
+            let (feed, size) = (feed.short(), pending.bytes().len());
+            self.line(id, format_args!("persist {feed} {}..{} {size} B", first.0, last.0));
             if own && id == AUTHORITY {
                 let disk = self.nodes.get(id.0).map(|node| &node.disk);
-                let early = disk.zip(chunk.reopen().ok());
+                let chunk = SealedChunk::parse(pending.bytes().to_vec()).and_then(|chunk| chunk.reopen());
+                let early = disk.zip(chunk.ok());
                 if let Some(what) = early.and_then(|(disk, chunk)| receipts::claimed_too_early(&chunk, disk)) {
                     self.violated(receipts::RECEIPT_RULE, id, what);
                 }
             }
         }
-        let starts = self.node_mut(id).is_some_and(|node| node.disk.persist(Pending { request, own, bytes }));
+        let starts = self.node_mut(id).is_some_and(|node| node.disk.persist(pending));
         if starts {
             self.start_sync(id);
         }
@@ -80,11 +82,11 @@ impl World {
         if !self.is_life(id, life) {
             return Ok(());
         }
-        let (checkpoint_batches, seed) = (self.scenario.disk.checkpoint_batches, self.seed);
+        let checkpoint_batches = self.scenario.disk.checkpoint_batches;
+        let root = self.city.root.verifying_key();
         let Some(node) = self.nodes.get_mut(id.0) else { return Ok(()) };
         node.indexing = false;
-        let Some(identity) = node.identity(&self.city, seed) else { return Ok(()) };
-        if let Some(indexed) = node.index(&identity, checkpoint_batches)? {
+        if let Some(indexed) = node.index(&root, checkpoint_batches)? {
             self.line(id, format_args!("indexed {}", indexed.through.0));
             for projected in indexed
                 .projected

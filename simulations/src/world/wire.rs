@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use swabmesh_protocol::id::NodeKey;
 use swabmesh_protocol::io::{Input, LinkId};
 
-use super::{Event, World};
+use super::World;
 use crate::checks::bounds;
 use crate::city::NodeId;
 use crate::network::Later;
@@ -68,11 +68,9 @@ impl World {
                 }
             }
             Later::Dial(from, to) => {
-                if self.runs(from) {
-                    let runs = self.runs(to);
-                    let later = self.network.dial(self.at, &self.city, from, to, runs);
-                    self.schedule_all(later);
-                }
+                let runs = [self.runs(from), self.runs(to)];
+                let later = self.network.dial(self.at, &self.city, (from, to), runs);
+                self.schedule_all(later);
             }
             Later::Connected(link, node) => self.connected(link, node)?,
         }
@@ -105,8 +103,8 @@ impl World {
         let later = self.network.close(self.at, link, id);
         self.schedule_all(later);
         if self.city.citizen(id).is_some_and(|citizen| citizen.dials.contains(&peer)) {
-            let (at, dial) = self.network.redial(self.at, &self.city, id, peer);
-            self.schedule(at, Event::Network(dial));
+            let dial = self.network.redial(self.at, &self.city, id, peer);
+            self.schedule_all(dial);
         }
         self.input(id, Input::Disconnected { link })
     }
