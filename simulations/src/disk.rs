@@ -312,6 +312,7 @@ impl Disk {
             released: self.released,
             heights: self.heights.clone(),
             is_steady: self.is_steady,
+            may_let_go: self.may_let_go,
             histories: self.histories.clone(),
             ..Self::default()
         }
