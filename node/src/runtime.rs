@@ -93,6 +93,9 @@ pub enum StartError {
     /// The tables of the store.
     #[error(transparent)]
     View(#[from] swabmesh_protocol::view::ViewError),
+    /// The layout of the tables.
+    #[error(transparent)]
+    Layout(#[from] swabmesh_protocol::project::LayoutError),
     /// The certificate.
     #[error(transparent)]
     Restore(#[from] RestoreError),

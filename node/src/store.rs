@@ -168,7 +168,7 @@ impl Store {
 
     /// Queues writes to the index, and notes that all frames up to `through` are indexed by them and earlier ones.
     ///
-    /// Applied in order, up to 31 keys at a time, each such batch all or none. `through` never goes back;
+    /// Applied in order; up to 1,023 keys all or none, more in parts of so many. `through` never goes back;
     /// [`Arrival::NONE`] leaves it, for records that no frame holds and that may be lost.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 //! A fact above its writer's role, and one this version cannot read, stays in the pages, is flagged, and is
 //! applied to nothing else. Neither is an error.
 //!
-//! Table `Meta`: `indexed` → the last chunk applied (8 bytes, big-endian). Every table's keys and values are
+//! Table `Meta`: `indexed` → the last chunk applied (8 bytes, big-endian); `layout`: see [`Relayout`]. Every table's keys and values are
 //! described in its module; all numbers in keys are big-endian, no value exceeds [`crate::limits::PAGE_BYTES_MAX`].
 
 use crate::chunk::OpenedChunk;
@@ -30,6 +30,7 @@ mod people;
 mod prune;
 pub mod quarantine;
 mod ranges;
+mod relayout;
 mod rename;
 mod retract;
 mod row;
@@ -40,12 +41,13 @@ pub use codes::{CodeRecord, CodeTotals, code, code_totals, codes, issued};
 pub use control::{control, fork_proofs, receipt_mark, receipted};
 pub use counts::{Counts, HourCount, counts, hours};
 pub use diverge::diverge;
-pub use documents::{DOCUMENT_FACTS_MAX, document_facts};
+pub use documents::{DOCUMENT_FACTS_MAX, document_facts, speakers};
 pub use flags::{About, Flag, FlagKind, FlagState, Owner, Party, flags};
 pub use heads::{HeadRecord, head, heads};
 pub use people::{DUPLICATE_NEIGHBOURS_MAX, prior};
 pub use prune::{base_before, let_go};
 pub use ranges::{Entries, entries, entry, read_range};
+pub use relayout::{LayoutError, Relayout};
 pub use subjects::subjects;
 
 use counts::Tally;
@@ -219,6 +221,8 @@ impl Fold<'_, '_> {
         projected: &mut Projected,
     ) -> Result<Placed, ViewError> {
         tail.record.arrival = self.arrival;
+        // A fact may speak of an entry of its own slice, whose writer a feed's head names.
+        tail.write_head(batch);
         let last = new.last().map_or(tail.record.height, |entry| entry.seq);
         let mut tally = Tally::new(standing::any(batch, tail.feed, tail.record.height.next(), last)?);
         for slice in new.chunks(SLICE_ENTRIES) {
@@ -265,7 +269,7 @@ impl Fold<'_, '_> {
             projected.above_role.push(id);
             return Ok(false);
         }
-        documents::write(batch, id, entry, &fact);
+        documents::write(batch, id, &fact)?;
         control::apply(batch, id, entry, &fact)?;
         if let Fact::Pruned(pruned) = &fact {
             prune::state(batch, pruned, (writer, self.arrival), self.rules.prunes)?;
@@ -289,7 +293,6 @@ impl Fold<'_, '_> {
             Fact::Registered(fact) => {
                 let standing = if tally.judged { standing::standing(batch, id)? } else { people::Standing::Counts };
                 let registration = Registration::new(id, writer, entry.stamp, fact, standing);
-                registration.write(batch);
                 let counts = tally.of(batch, writer)?;
                 counts.register(fact.route);
                 counts.voided += u64::from(standing == people::Standing::Voided);

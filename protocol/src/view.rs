@@ -12,9 +12,9 @@ pub enum Table {
     Heads = 1,
     /// Feed and first number → a page of entries, at most [`crate::limits::PAGE_BYTES_MAX`].
     Pages = 2,
-    /// Subject, feed and number → the facts of a tube's or a box's document.
+    /// Subject and feed → the numbers of the entries that speak of a tube or a box.
     Documents = 3,
-    /// Person, stamp and entry → that registration.
+    /// The beginnings of persons → when they were registered, and in which entries.
     People = 4,
     /// What needs a person's decision.
     Flags = 5,

@@ -16,6 +16,8 @@ use swabmesh_protocol::view::{MemoryTables, Table};
 
 #[path = "project_laws/answers.rs"]
 mod answers;
+#[path = "project_laws/layouts.rs"]
+mod layouts;
 #[path = "project_laws/world.rs"]
 mod world;
 

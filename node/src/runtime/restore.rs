@@ -8,11 +8,12 @@ use swabmesh_protocol::fact::{Fact, Role};
 use swabmesh_protocol::id::{Epoch, NodeKey};
 use swabmesh_protocol::io::Arrival;
 use swabmesh_protocol::policy::Policy;
-use swabmesh_protocol::project;
+use swabmesh_protocol::project::{self, Relayout};
 use swabmesh_protocol::replica::{Identity, Signed};
 use swabmesh_protocol::restore::{self, Found, Frame, Skipped};
 use swabmesh_protocol::roster::Roster;
 use swabmesh_protocol::time::MS_PER_S;
+use swabmesh_protocol::view::Batch;
 
 use super::StartError;
 use super::indexer::{Applier, ApplyError};
@@ -55,6 +56,7 @@ pub(super) fn restore(
     identity: &Identity,
     signed: Signed,
 ) -> Result<Restored, StartError> {
+    relayout(tables, applier)?;
     catch_up(store, tables, applier, identity, &signed)?;
     let mut stranded = Vec::new();
     let mut failed = None;
@@ -74,6 +76,26 @@ pub(super) fn restore(
         }
     }
     Ok(Restored { found, stranded })
+}
+
+/// Rewrites the rows of an older layout, if there are any.
+fn relayout(tables: &Tables, applier: &mut Applier) -> Result<(), StartError> {
+    let Some(mut relayout) = Relayout::begin(tables)? else { return Ok(()) };
+    let mut told = Instant::now();
+    loop {
+        let mut batch = Batch::new(tables);
+        let more = relayout.step(&mut batch)?;
+        applier.hand_over(batch.into_writes(), Arrival(0))?;
+        // The next step reads what this one wrote.
+        applier.settle()?;
+        if !more {
+            return Ok(());
+        }
+        if told.elapsed() >= TELL_EVERY {
+            told = Instant::now();
+            tracing::info!("the index gets the layout of this version");
+        }
+    }
 }
 
 fn catch_up(
@@ -161,4 +183,41 @@ fn facts(sealed: &SealedChunk) -> Vec<Fact> {
 /// The newest frame that the tables reflect.
 pub(super) fn reflected(tables: &Tables, store: &Store) -> Result<Arrival, StartError> {
     Ok(project::indexed(tables)?.max(arrival(store.health().indexed_through)))
+}
+
+#[cfg(test)]
+mod tests {
+    use swabmesh_protocol::view::{Table, View, Write};
+
+    use super::*;
+    use crate::store::options::StoreOptions;
+
+    /// Bytes of a visit, which was the key of a row in version 1.
+    const VISIT_BYTES: usize = 48;
+
+    fn visit(number: u16) -> Vec<u8> {
+        let [high, low] = number.to_be_bytes();
+        [&[low; 16], [high; VISIT_BYTES - 16].as_slice()].concat()
+    }
+
+    #[test]
+    fn an_index_of_the_older_layout_is_rewritten_at_a_start_and_only_then() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path(), &StoreOptions::new(1)).unwrap().store;
+        let tables = Tables::new(store.clone());
+        let mut applier = Applier::new(tables.clone(), true);
+        let old = |number| Write { table: Table::People, key: visit(number), value: Some(b"what it said".to_vec()) };
+        applier.hand_over((0..1_000).map(old).collect(), Arrival(0)).unwrap();
+        applier.settle().unwrap();
+        relayout(&tables, &mut applier).unwrap();
+        let rows = tables.scan(Table::People, &[], &[0xff; 64], 2_000).unwrap();
+        let visits: Vec<Vec<u8>> =
+            rows.iter().flat_map(|(_, value)| value.chunks(VISIT_BYTES).map(<[u8]>::to_vec)).collect();
+        let mut expected: Vec<Vec<u8>> = (0..1_000).map(visit).collect();
+        expected.sort();
+        assert_eq!((rows.len(), visits), (256, expected), "a row for each beginning of a person");
+        assert!(Relayout::begin(&tables).unwrap().is_none());
+        drop(applier);
+        store.close().unwrap();
+    }
 }

@@ -12,7 +12,7 @@ use super::directory::is_full;
 use super::error::StoreError;
 use super::frame::Arrival;
 use super::health::{count, mark, raise};
-use super::index::{BATCH_KEYS_MAX, Fault, Write};
+use super::index::{BATCH_KEYS_MAX, Fault, WHOLE_KEYS_MAX, Write};
 use super::queue::ClosesOnExit;
 use super::shared::Shared;
 
@@ -44,8 +44,8 @@ struct Batch {
 
 struct Indexer<'a> {
     shared: &'a Shared,
-    /// Everything applied since the last checkpoint.
-    redo: Vec<Write>,
+    /// Everything applied since the last checkpoint, in the batches in which it was.
+    redo: Vec<Vec<Write>>,
     redo_bytes: usize,
     through: Arrival,
     checkpointed: Arrival,
@@ -106,13 +106,13 @@ impl Indexer<'_> {
         }
     }
 
-    fn apply(&mut self, mut writes: Vec<Write>, through: Arrival) -> Result<(), StoreError> {
+    fn apply(&mut self, writes: Vec<Write>, through: Arrival) -> Result<(), StoreError> {
         if let Some(damage) = self.shared.index.damage() {
             return Err(damage);
         }
         let fresh = self.redo.len();
         self.redo_bytes += writes.iter().map(Write::bytes).sum::<usize>();
-        self.redo.append(&mut writes);
+        self.redo.push(writes);
         let before = self.through;
         self.through = before.max(through);
         if let Err(fault) = self.apply_from(fresh, (self.through > before).then_some(self.through)) {
@@ -122,14 +122,13 @@ impl Indexer<'_> {
         Ok(())
     }
 
-    /// Applies what is kept from an offset on; the last batch carries the watermark.
+    /// Applies what is kept from a batch on; the last carries the watermark.
     fn apply_from(&self, fresh: usize, through: Option<Arrival>) -> Result<(), Fault> {
-        let mut rest = self.redo.get(fresh..).unwrap_or_default();
-        while let Some((batch, more)) = rest.split_at_checked(BATCH_KEYS_MAX).filter(|(_, more)| !more.is_empty()) {
-            self.shared.index.apply(batch, None)?;
-            rest = more;
-        }
-        self.shared.index.apply(rest, through)
+        let batches = self.redo.get(fresh..).unwrap_or_default();
+        let parts: Vec<&[Write]> = batches.iter().flat_map(|batch| batch.chunks(WHOLE_KEYS_MAX)).collect();
+        let (last, parts) = parts.split_last().map_or((&[][..], &[][..]), |(last, parts)| (*last, parts));
+        parts.iter().try_for_each(|part| self.shared.index.apply(part, None))?;
+        self.shared.index.apply(last, through)
     }
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {

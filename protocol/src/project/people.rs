@@ -1,16 +1,19 @@
-//! Who was registered when.
-//!
-//! Table `People`: person (16 bytes), stamp (8, big-endian), feed (16), number (8, big-endian) → the CBOR array
-//! tube, operator, code or null, writer, whether the operator had seen a warning or gave a reason, standing.
+//! Who was registered when: for each person the entries that say so. What they say stands in the pages of the log.
 
 use minicbor::{Decode, Encode};
 
-use super::row::{self, Rest, damaged, entry_key};
-use crate::fact::{Operator, Registered};
+use super::ranges::fact_bytes;
+use super::row::damaged;
+use super::{quarantine, standing};
+use crate::fact::{Fact, Operator, Registered};
 use crate::id::{Barcode, CodeId, EntryId, NodeKey, Person};
 use crate::io::Prior;
 use crate::time::Stamp;
-use crate::view::{Batch, Row, Table, View, ViewError, after_prefix};
+use crate::view::{Batch, Table, View, ViewError, after_prefix};
+
+pub(super) mod visits;
+
+use visits::{Held, Visit, held};
 
 /// Neighbours of a registration, before it and after it, that it is compared with.
 ///
@@ -37,21 +40,15 @@ pub(super) enum Standing {
     Upheld,
 }
 
-/// The value of a row.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
+/// What a registration says, and whether it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    #[n(0)]
     pub(super) tube: Barcode,
-    #[n(1)]
     pub(super) operator: Operator,
-    #[n(2)]
     pub(super) code: Option<CodeId>,
-    #[n(3)]
     pub(super) writer: NodeKey,
-    #[n(4)]
+    /// Whether the operator had seen a warning or gave a reason.
     pub(super) warned: bool,
-    #[n(5)]
     pub(super) standing: Standing,
 }
 
@@ -77,34 +74,38 @@ impl Registration {
         Self { person: fact.person, stamp, id, place }
     }
 
-    fn key(&self) -> Vec<u8> {
-        key(&self.person, self.stamp, self.id)
+    fn visit(&self) -> Visit {
+        Visit::new(&self.person, self.stamp, self.id)
     }
 
-    fn read((key, value): &Row) -> Result<Self, ViewError> {
-        let mut rest = Rest(key);
-        match (rest.person(), rest.stamp(), rest.entry()) {
-            (Some(person), Some(stamp), Some(id)) => {
-                Ok(Self { person, stamp, id, place: row::decode(Table::People, value)? })
-            }
-            _ => Err(damaged(Table::People)),
-        }
+    /// What an entry registered, if it is here and does.
+    fn read<V: View>(view: &V, visit: &Visit) -> Result<Option<Self>, ViewError> {
+        let Some((person, stamp, id)) = visit.told() else { return Err(damaged(Table::People)) };
+        let Some((_, bytes)) = fact_bytes(view, id)? else { return Ok(None) };
+        let Ok(Fact::Registered(fact)) = Fact::from_bytes(&bytes) else { return Err(damaged(Table::People)) };
+        let writer = quarantine::writer(view, &id.feed)?.ok_or_else(|| damaged(Table::People))?;
+        let standing = standing::standing(view, id)?;
+        Ok(Some(Self::new(id, writer, stamp, &fact, standing)).filter(|read| read.person == person))
     }
 
-    pub(super) fn erase<V: View>(&self, batch: &mut Batch<'_, V>) {
-        batch.remove(Table::People, self.key());
+    pub(super) fn erase<V: View>(&self, batch: &mut Batch<'_, V>) -> Result<(), ViewError> {
+        visits::remove(batch, &self.visit())
     }
 
-    pub(super) fn write<V: View>(&self, batch: &mut Batch<'_, V>) {
-        batch.put(Table::People, self.key(), row::encode(&self.place));
+    /// Adds it to the person's, and tells its [`neighbours`].
+    pub(super) fn write<V: View>(
+        &self,
+        batch: &mut Batch<'_, V>,
+        window_ms: u64,
+    ) -> Result<(Vec<Self>, Vec<Self>), ViewError> {
+        let held = held(batch, &self.person.0)?;
+        let near = near(batch, &held, self, window_ms)?;
+        held.insert(batch, self.visit());
+        Ok(near)
     }
 }
 
-fn key(person: &Person, stamp: Stamp, id: EntryId) -> Vec<u8> {
-    [person.0.as_slice(), &stamp.0.to_be_bytes(), &entry_key(id)].concat()
-}
-
-/// The first key of a person at or after a wall time; past all of them when no stamp can say that time.
+/// Before the visits of a person at or after a wall time; past all of them when no stamp can say that time.
 fn from_wall(person: &Person, wall_ms: u64) -> Vec<u8> {
     match wall_ms.checked_mul(1 << 16) {
         Some(stamp) => [person.0.as_slice(), &stamp.to_be_bytes()].concat(),
@@ -112,15 +113,15 @@ fn from_wall(person: &Person, wall_ms: u64) -> Vec<u8> {
     }
 }
 
-/// Reads the row of a registration, if it was applied.
+/// Reads a registration, if it was applied.
 pub(super) fn registration<V: View>(
     view: &V,
     person: &Person,
     stamp: Stamp,
     id: EntryId,
 ) -> Result<Option<Registration>, ViewError> {
-    let place = row::read(view, Table::People, &key(person, stamp, id))?;
-    Ok(place.map(|place| Registration { person: *person, stamp, id, place }))
+    let visit = Visit::new(person, stamp, id);
+    if held(view, &person.0)?.contains(view, &visit)? { Registration::read(view, &visit) } else { Ok(None) }
 }
 
 /// The nearest registrations of the same person inside the window, nearest first: those before, those after.
@@ -129,56 +130,43 @@ pub(super) fn neighbours<V: View>(
     of: &Registration,
     window_ms: u64,
 ) -> Result<(Vec<Registration>, Vec<Registration>), ViewError> {
+    near(view, &held(view, &of.person.0)?, of, window_ms)
+}
+
+fn near<V: View>(
+    view: &V,
+    held: &Held,
+    of: &Registration,
+    window_ms: u64,
+) -> Result<(Vec<Registration>, Vec<Registration>), ViewError> {
     let wall = of.stamp.wall().0;
     let from = from_wall(&of.person, wall.saturating_sub(window_ms));
     let to = from_wall(&of.person, wall.saturating_add(window_ms).saturating_add(1));
-    let own = of.key();
-    let mut limit = 2 * DUPLICATE_NEIGHBOURS_MAX + 1;
-    let rows = view.scan(Table::People, &from, &to, limit)?;
-    let (before, after): (Vec<Row>, Vec<Row>) = if rows.len() < limit {
-        let (before, after): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|(key, _)| *key < own);
-        (before.into_iter().rev().collect(), after)
-    } else {
-        limit = DUPLICATE_NEIGHBOURS_MAX + 1;
-        (backwards(view, &from, own.clone(), DUPLICATE_NEIGHBOURS_MAX)?, view.scan(Table::People, &own, &to, limit)?)
+    let (own, after_own) = (of.visit().0, after_prefix(&of.visit().0));
+    let before = held.last(view, (&from, &own), DUPLICATE_NEIGHBOURS_MAX)?;
+    let after = held.first(view, (&after_own, &to), DUPLICATE_NEIGHBOURS_MAX)?;
+    let read = |visits: Vec<Visit>| {
+        visits.iter().filter_map(|visit| Registration::read(view, visit).transpose()).collect::<Result<Vec<_>, _>>()
     };
-    let after = after.into_iter().filter(|(key, _)| *key != own);
-    let nearest = |rows: &mut dyn Iterator<Item = Row>| {
-        rows.take(DUPLICATE_NEIGHBOURS_MAX).map(|row| Registration::read(&row)).collect::<Result<Vec<_>, _>>()
-    };
-    Ok((nearest(&mut before.into_iter())?, nearest(&mut after.into_iter())?))
-}
-
-/// At most `limit` rows below `to`, the last first.
-fn backwards<V: View>(view: &V, from: &[u8], mut to: Vec<u8>, limit: usize) -> Result<Vec<Row>, ViewError> {
-    let mut rows = Vec::new();
-    while rows.len() < limit
-        && let Some((key, value)) = view.last(Table::People, from, &to)?
-    {
-        to.clone_from(&key);
-        rows.push((key, value));
-    }
-    Ok(rows)
+    Ok((read(before)?, read(after)?))
 }
 
 /// Reads a person's registrations from `since` on that were not voided: the newest `limit`, newest last.
 ///
-/// Looks at the newest 64 rows.
+/// Looks at the newest 64.
 ///
 /// # Errors
 /// [`ViewError`]: our disk.
 pub fn prior<V: View>(view: &V, person: &Person, since: Stamp, limit: usize) -> Result<Vec<Prior>, ViewError> {
     let from = [person.0.as_slice(), &since.0.to_be_bytes()].concat();
-    let to = after_prefix(&person.0);
-    let mut rows = view.scan(Table::People, &from, &to, PRIOR_ROWS_MAX)?;
-    if rows.len() == PRIOR_ROWS_MAX {
-        rows = backwards(view, &from, to, PRIOR_ROWS_MAX)?;
-        rows.reverse();
-    }
+    let newest = held(view, &person.0)?.last(view, (&from, &after_prefix(&person.0)), PRIOR_ROWS_MAX)?;
     let mut prior = Vec::new();
-    for row in rows.iter().rev() {
-        let Registration { stamp, id, place, .. } = Registration::read(row)?;
-        if place.standing != Standing::Voided && prior.len() < limit {
+    for visit in &newest {
+        if prior.len() == limit {
+            break;
+        }
+        let Some(Registration { stamp, id, place, .. }) = Registration::read(view, visit)? else { continue };
+        if place.standing != Standing::Voided {
             let Place { tube, operator, code, writer, .. } = place;
             prior.push(Prior { registration: id, site: writer, stamp, tube, operator, code });
         }

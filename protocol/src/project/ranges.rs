@@ -275,8 +275,45 @@ pub(super) fn fact_bytes<V: View>(view: &V, id: EntryId) -> Result<Option<(Stamp
         return Ok(None);
     }
     let pages = lies_in(view, &id.feed)?;
-    let Some(page) = Pages::from(view, pages, id.seq)?.next()? else { return Ok(None) };
-    let Some(place) = id.seq.0.checked_sub(page.first.0) else { return Ok(None) };
-    let place = usize::try_from(place).unwrap_or(usize::MAX);
-    Ok(decoded(&page)?.get(place).map(|(stamp, fact)| (*stamp, fact.to_vec())))
+    Ok(facts(view, &pages, SeqNo(u64::MAX), &[id.seq])?.pop().map(|(_, stamp, fact)| (stamp, fact)))
+}
+
+/// Reads stamps and facts of rising numbers without recomputing hashes; those that are not here are left out.
+///
+/// `tail` is where the last page begins, as far as that is known: what is asked for lies there most often, and is found
+/// without a walk.
+pub(super) fn facts<V: View>(
+    view: &V,
+    pages: &FeedId,
+    tail: SeqNo,
+    numbers: &[SeqNo],
+) -> Result<Vec<(SeqNo, Stamp, Vec<u8>)>, ViewError> {
+    let mut facts = Vec::with_capacity(numbers.len());
+    let mut wanted = numbers.iter().copied().peekable();
+    while let Some(first) = wanted.next() {
+        let Some(page) = page_of(view, pages, tail, first)? else { continue };
+        let entries = decoded(&page)?;
+        let mut next = Some(first);
+        while let Some(seq) = next {
+            let place = seq.0.checked_sub(page.first.0).and_then(|place| usize::try_from(place).ok());
+            let found = place.and_then(|place| entries.get(place));
+            facts.extend(found.map(|(stamp, fact)| (seq, *stamp, fact.to_vec())));
+            next = wanted.next_if(|seq| *seq < page.end());
+        }
+    }
+    Ok(facts)
+}
+
+/// The page that holds an entry.
+fn page_of<V: View>(view: &V, pages: &FeedId, tail: SeqNo, seq: SeqNo) -> Result<Option<Page>, ViewError> {
+    if tail <= seq {
+        let key = key(pages, tail);
+        if let Some(value) = view.get(Table::Pages, &key)? {
+            let page = Page::read(&key, &value).ok_or_else(|| damaged(Table::Pages))?;
+            if seq < page.end() {
+                return Ok(Some(page));
+            }
+        }
+    }
+    Pages::from(view, *pages, seq)?.next()
 }

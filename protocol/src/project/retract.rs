@@ -30,7 +30,7 @@ pub(super) fn retract<V: View>(
         flags::withdraw(batch, FlagKind::AboveRole, id);
         return Ok(());
     }
-    documents::erase(batch, id, &fact);
+    documents::erase(batch, id, &fact)?;
     match &fact {
         Fact::Registered(fact) => {
             let Some(gone) = people::registration(batch, &fact.person, entry.stamp, id)? else { return Ok(()) };

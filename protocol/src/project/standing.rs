@@ -123,13 +123,11 @@ fn change<V: View>(
     } else {
         batch.put(Table::Flags, key, row::encode(&record));
     }
-    let Some(mut registration) = find(batch, id)? else { return Ok(()) };
+    let Some(registration) = find(batch, id)? else { return Ok(()) };
     let (was, is) = (before.standing(), record.standing());
     if was == is {
         return Ok(());
     }
-    registration.place.standing = is;
-    registration.write(batch);
     let counts = tally.of(batch, registration.place.writer)?;
     counts.voided += u64::from(is == Standing::Voided);
     counts.voided -= u64::from(was == Standing::Voided);

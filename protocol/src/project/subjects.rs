@@ -13,7 +13,7 @@ pub fn subjects<V: View>(view: &V, after: Option<&Subject>, limit: usize) -> Res
     let mut subjects = Vec::new();
     while subjects.len() < limit {
         let Some((key, _)) = view.scan(Table::Documents, &from, &[0xff], 1)?.pop() else { break };
-        let subject = named(&key)?;
+        let (subject, _) = named(&key)?;
         from = after_prefix(&prefix(&subject));
         subjects.push(subject);
     }

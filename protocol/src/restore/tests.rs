@@ -80,7 +80,7 @@ fn journal() -> Vec<(Arrival, Vec<u8>)> {
         own.write(vec![registered(2), registered(3)]),
         authority.write(vec![Receipt { marks }.into()]),
         // More keys than one batch takes: the tables can stop in the middle of it.
-        own.write((10..60).map(registered).collect()),
+        own.write((10..110).map(registered).collect()),
     ];
     (1..).map(Arrival).zip(frames).collect()
 }
@@ -128,8 +128,8 @@ fn restored(batches: usize) -> Held {
 #[test]
 fn wherever_the_tables_stopped_the_same_is_held() {
     let whole = restored(usize::MAX);
-    assert_eq!(whole.registrations, 53);
-    assert_eq!(whole.heads.iter().map(|head| head.seq.0).sum::<u64>(), 55);
+    assert_eq!(whole.registrations, 103);
+    assert_eq!(whole.heads.iter().map(|head| head.seq.0).sum::<u64>(), 105);
     assert!(tables(&site(), 5) != tables(&site(), 6), "the last chunk takes more than one batch");
     for batches in 0..9 {
         let held = restored(batches);
@@ -142,10 +142,10 @@ fn wherever_the_tables_stopped_the_same_is_held() {
 #[test]
 fn own_chunks_above_the_receipt_are_owed_each_with_its_arrival() {
     let owed = |held: &Held| held.unreceipted.iter().map(|(_, seq, n, at)| (seq.0, *n, at.0)).collect::<Vec<_>>();
-    assert_eq!(owed(&restored(usize::MAX)), [(4, 2, 3), (54, 50, 5)]);
+    assert_eq!(owed(&restored(usize::MAX)), [(4, 2, 3), (104, 100, 5)]);
     // The receipt is behind the tables: it is among the facts that the replica applies first.
     let early = restored(2);
-    assert_eq!(owed(&early), [(2, 1, 2), (4, 2, 3), (54, 50, 5)]);
+    assert_eq!(owed(&early), [(2, 1, 2), (4, 2, 3), (104, 100, 5)]);
     assert!(early.control.iter().any(|fact| matches!(fact, Fact::Receipt(_))));
 }
 

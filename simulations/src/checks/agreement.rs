@@ -11,16 +11,12 @@ use swabmesh_protocol::frontier::{Frontier, Head, Lanes};
 use swabmesh_protocol::id::{EntryId, FeedId, Hash, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::project;
 use swabmesh_protocol::tube::{Document, DocumentFact, Health};
-use swabmesh_protocol::view::{Table, View, ViewError};
+use swabmesh_protocol::view::ViewError;
 
 use crate::disk::Disk;
 
 /// Its name in reports.
 pub const RULE: &str = "healed-nodes-agree";
-
-const ROWS_MAX: usize = 100_000_000;
-/// Bytes of a document row's key after its subject: feed and number.
-const ENTRY_BYTES: usize = 24;
 
 /// The frontier of a disk's tables, without the feeds of some writers.
 ///
@@ -64,10 +60,9 @@ impl Held {
         let past = |feed: &FeedId| Ok((*feed, project::let_go(disk.tables(), feed)?));
         let let_go = frontier.heads().map(|(feed, _)| past(feed)).collect::<Result<_, ViewError>>()?;
         let mut subjects: BTreeMap<Lane, BTreeSet<Subject>> = BTreeMap::new();
-        for (key, _) in disk.tables().scan(Table::Documents, &[], &[0xff], ROWS_MAX)? {
-            let lane = feed(&key).and_then(|feed| frontier.get(&feed)).map(|head| head.header.lane);
-            if let Some((lane, subject)) = lane.zip(subject(&key)) {
-                subjects.entry(lane).or_default().insert(subject);
+        for (subject, feed) in project::speakers(disk.tables())? {
+            if let Some(head) = frontier.get(&feed) {
+                subjects.entry(head.header.lane).or_default().insert(subject);
             }
         }
         Ok(Self { frontier, let_go, subjects })
@@ -165,18 +160,6 @@ fn digest(facts: &[DocumentFact]) -> Hash {
         hash.update(bytes);
     }
     Hash(hash.finalize().into())
-}
-
-fn feed(key: &[u8]) -> Option<FeedId> {
-    let (_, entry) = key.split_at_checked(key.len().checked_sub(ENTRY_BYTES)?)?;
-    entry.first_chunk().map(|feed| FeedId(*feed))
-}
-
-fn subject(key: &[u8]) -> Option<Subject> {
-    let (tag, rest) = key.split_first()?;
-    let end = rest.iter().position(|byte| *byte == 0)?;
-    let barcode = std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()?;
-    Some(if *tag == 0 { Subject::Tube(barcode) } else { Subject::Box(barcode) })
 }
 
 /// What the authority's disk holds of each lane: enough to see quickly that a node is still behind.

@@ -1,9 +1,9 @@
 //! No fact above its writer's role is applied to anything.
 
-use swabmesh_protocol::fact::{Fact, Role};
+use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{Lane, NodeKey};
 use swabmesh_protocol::project;
-use swabmesh_protocol::view::{Table, View, ViewError};
+use swabmesh_protocol::view::ViewError;
 
 use crate::disk::Disk;
 
@@ -16,9 +16,7 @@ pub const WITHDRAWN_RULE: &str = "withdrawn-stays-out";
 pub const PRIVATE_RULE: &str = "private-stays-private";
 
 /// Documents looked at on one disk.
-const ROWS_MAX: usize = 1_000_000;
-/// Bytes of a document row's value before its fact: the stamp.
-const STAMP_BYTES: usize = 8;
+const DOCUMENTS_MAX: usize = 1_000_000;
 
 /// A feed of the private lane that another node wrote.
 #[must_use]
@@ -32,17 +30,11 @@ pub fn foreign_private(disk: &Disk, own: &NodeKey) -> Option<String> {
 /// # Errors
 /// [`ViewError`]: the tables cannot be read.
 pub fn above_role(disk: &Disk, role_of: &dyn Fn(&NodeKey) -> Option<Role>) -> Result<Option<String>, ViewError> {
-    for (key, value) in disk.tables().scan(Table::Documents, &[], &[0xff], ROWS_MAX)? {
-        let feed = key.get(key.len().saturating_sub(24)..key.len().saturating_sub(8));
-        let feed = feed.and_then(|feed| feed.try_into().ok()).map(swabmesh_protocol::id::FeedId);
-        let Some(feed) = feed else { return Ok(Some("a row of documents without a feed".to_owned())) };
-        let writer = project::head(disk.tables(), &feed)?.map(|record| record.header.writer);
-        let fact = value.get(STAMP_BYTES..).and_then(|fact| Fact::from_bytes(fact).ok());
-        let (Some(writer), Some(fact)) = (writer, fact) else {
-            return Ok(Some(format!("a row of documents without a writer, of feed {feed}")));
-        };
-        if !role_of(&writer).is_some_and(|role| fact.allowed(role)) {
-            return Ok(Some(format!("{} of {writer} is in a document", fact.name())));
+    for subject in project::subjects(disk.tables(), None, DOCUMENTS_MAX)? {
+        for said in project::document_facts(disk.tables(), &subject)? {
+            if !role_of(&said.writer).is_some_and(|role| said.fact.allowed(role)) {
+                return Ok(Some(format!("{} of {} is in a document", said.fact.name(), said.writer)));
+            }
         }
     }
     Ok(None)

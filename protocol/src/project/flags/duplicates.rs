@@ -29,7 +29,7 @@ fn content(earlier: &Registration, later: &Registration) -> Content {
     Content { state, owner, parties: vec![party(earlier), party(later)] }
 }
 
-/// Flags a registration that was not there before, against its neighbours.
+/// Adds a registration that was not there before, and flags it against its neighbours.
 ///
 /// Two registrations it comes between may no longer be near enough to be a pair.
 pub(in crate::project) fn add<V: View>(
@@ -37,7 +37,8 @@ pub(in crate::project) fn add<V: View>(
     new: &Registration,
     window_ms: u64,
 ) -> Result<(), ViewError> {
-    let (before, after) = pair_up(batch, new, window_ms)?;
+    let (before, after) = new.write(batch, window_ms)?;
+    pair_up(batch, new, (&before, &after));
     for (place, earlier) in before.iter().enumerate() {
         let parted = DUPLICATE_NEIGHBOURS_MAX.checked_sub(place + 1).and_then(|place| after.get(place));
         if let Some(later) = parted {
@@ -58,7 +59,7 @@ pub(in crate::project) fn remove<V: View>(
     let (before, after) = neighbours(batch, gone, window_ms)?;
     before.iter().for_each(|earlier| batch.remove(Table::Flags, pair_key(earlier, gone)));
     after.iter().for_each(|later| batch.remove(Table::Flags, pair_key(gone, later)));
-    gone.erase(batch);
+    gone.erase(batch)?;
     for (place, earlier) in before.iter().enumerate() {
         let joined = DUPLICATE_NEIGHBOURS_MAX.checked_sub(place + 1).and_then(|place| after.get(place));
         let near = |later: &&Registration| later.stamp.wall().0 - earlier.stamp.wall().0 <= window_ms;
@@ -75,20 +76,12 @@ pub(in crate::project) fn restate<V: View>(
     registration: &Registration,
     window_ms: u64,
 ) -> Result<(), ViewError> {
-    pair_up(batch, registration, window_ms).map(|_| ())
+    let (before, after) = neighbours(batch, registration, window_ms)?;
+    pair_up(batch, registration, (&before, &after));
+    Ok(())
 }
 
-fn pair_up<V: View>(
-    batch: &mut Batch<'_, V>,
-    of: &Registration,
-    window_ms: u64,
-) -> Result<(Vec<Registration>, Vec<Registration>), ViewError> {
-    let (before, after) = neighbours(batch, of, window_ms)?;
-    for earlier in &before {
-        raise(batch, pair_key(earlier, of), &content(earlier, of));
-    }
-    for later in &after {
-        raise(batch, pair_key(of, later), &content(of, later));
-    }
-    Ok((before, after))
+fn pair_up<V: View>(batch: &mut Batch<'_, V>, of: &Registration, (before, after): (&[Registration], &[Registration])) {
+    before.iter().for_each(|earlier| raise(batch, pair_key(earlier, of), &content(earlier, of)));
+    after.iter().for_each(|later| raise(batch, pair_key(of, later), &content(of, later)));
 }
