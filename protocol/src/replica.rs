@@ -201,6 +201,7 @@ pub struct Replica {
     indexed: Arrival,
     sign_at: Option<Mono>,
     hinted: renewal::Hinted,
+    own_names: renewal::OwnNames,
     outputs: VecDeque<Output>,
 }
 
@@ -268,6 +269,7 @@ impl Replica {
             indexed: held.indexed,
             sign_at: Some(Mono::default()),
             hinted: renewal::Hinted::default(),
+            own_names: renewal::OwnNames::default(),
             outputs: VecDeque::new(),
         };
         for (feed, _) in replica.cuts.iter().filter(|(_, cut)| cut.header.writer == replica.own.node) {

@@ -1,18 +1,21 @@
 //! Who takes part: certificates held, and withdrawals (rule N2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::VerifyingKey;
 
 use crate::certificate::{Certificate, CertificateError};
 use crate::fact::{Mark, Role, Withdrawn};
-use crate::id::{FeedId, NodeKey, SeqNo};
+use crate::id::{FeedId, Lane, NodeKey, SeqNo};
 
 /// The certificates and withdrawals a node knows, under the root it was enrolled with.
 #[derive(Debug, Clone)]
 pub struct Roster {
     root: VerifyingKey,
     certificates: BTreeMap<NodeKey, Certificate>,
+    /// The lanes that any certificate ever named, in the order in which they came to be known.
+    lanes: Vec<Lane>,
+    known_lanes: BTreeSet<Lane>,
     withdrawn: BTreeMap<NodeKey, BTreeMap<FeedId, SeqNo>>,
 }
 
@@ -31,7 +34,13 @@ impl Roster {
     /// A roster that knows only the root.
     #[must_use]
     pub const fn new(root: VerifyingKey) -> Self {
-        Self { root, certificates: BTreeMap::new(), withdrawn: BTreeMap::new() }
+        Self {
+            root,
+            certificates: BTreeMap::new(),
+            lanes: Vec::new(),
+            known_lanes: BTreeSet::new(),
+            withdrawn: BTreeMap::new(),
+        }
     }
 
     /// The root key, pinned at enrolment.
@@ -48,6 +57,9 @@ impl Roster {
         let certificate = Certificate::open(bytes, &self.root)?;
         let newer = self.certificates.get(&certificate.node).is_none_or(|held| held.serial < certificate.serial);
         if newer {
+            if self.known_lanes.insert(certificate.lane) {
+                self.lanes.push(certificate.lane);
+            }
             self.certificates.insert(certificate.node, certificate.clone());
         }
         Ok((certificate, newer))
@@ -80,6 +92,12 @@ impl Roster {
     /// All certificates held.
     pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
         self.certificates.values()
+    }
+
+    /// The lanes that a node has or had, each once; further ones come behind.
+    #[must_use]
+    pub fn lanes(&self) -> &[Lane] {
+        &self.lanes
     }
 
     /// Whether a node was withdrawn.
@@ -118,7 +136,6 @@ mod tests {
 
     use super::*;
     use crate::fact::Remark;
-    use crate::id::Lane;
     use crate::text::Text;
 
     fn enrolled(serial: u32, name: &str, roster: &mut Roster, root: &SigningKey) {
