@@ -247,7 +247,7 @@ fn the_example_of_a_status_statement_is_the_one_in_the_document() {
 #[test]
 fn the_example_of_a_bundle_is_the_one_in_the_document() {
     let mut tables = MemoryTables::default();
-    let rules = Rules { window_ms: 0, role_of: &|_| Some(Role::Site), keys_max: 1_000 };
+    let rules = Rules { window_ms: 0, role_of: &|_| Some(Role::Site), keys_max: 1_000, prunes: false };
     let mut batch = Batch::new(&tables);
     apply(&mut batch, &chunk(), Arrival(1), &rules).unwrap();
     let writes = batch.into_writes();

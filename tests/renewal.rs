@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;
@@ -11,7 +10,7 @@ use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::enrolment::JoinAnswer;
 use swabmesh_protocol::entry::node_key;
 use swabmesh_protocol::id::hex;
-use swabmesh_tests::place::{Place, text};
+use swabmesh_tests::place::{Place, carry, text};
 use swabmesh_tests::wait::{eventually, is};
 
 const DAY_S: u64 = 86_400;
@@ -50,13 +49,6 @@ fn until(place: &Place) -> u64 {
     place.json(&["status"]).unwrap()["certificate"]["until"].as_u64().unwrap()
 }
 
-/// Carries everything from one to the other on a stick.
-fn carry(directory: &Path, name: &str, from: &Place, to: &Place, more: &[&str]) -> Value {
-    let stick = directory.join(name);
-    from.done(&[&["bundle", "export", "--out", text(&stick).unwrap()], more].concat()).unwrap();
-    to.json(&["bundle", "import", text(&stick).unwrap()]).unwrap()
-}
-
 #[test]
 fn a_site_that_only_a_courier_reaches_gets_its_new_certificate_on_the_stick_and_keeps_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -75,7 +67,7 @@ fn a_site_that_only_a_courier_reaches_gets_its_new_certificate_on_the_stick_and_
         if name == "stolen.swab" {
             authority.done(&["authority", "withdraw", "gate4", "--reason", "stolen"]).unwrap();
         }
-        carry(dir.path(), name, member, &authority, &[]);
+        assert_eq!(carry(dir.path(), name, member, &authority, &[]).unwrap().1["refused"], 0);
     }
     let told = site.done(&["status"]).unwrap();
     assert!(told.contains("this node's certificate ends in"), "{told}");
@@ -90,7 +82,8 @@ fn a_site_that_only_a_courier_reaches_gets_its_new_certificate_on_the_stick_and_
     eventually("renewed", WITHIN, || is(of("gate3") > ends + 80 * DAY_S, nodes()));
 
     let day = dir.path().join("site.swab");
-    carry(dir.path(), "answer.swab", &authority, &site, &["--answer", text(&day).unwrap()]);
+    let told = carry(dir.path(), "answer.swab", &authority, &site, &["--answer", text(&day).unwrap()]).unwrap().1;
+    assert_eq!(told["refused"], 0);
     eventually("taken into use", WITHIN, || is(until(&site) == of("gate3"), until(&site)));
     assert!(!site.done(&["status"]).unwrap().contains("certificate ends in"));
     let answer = site.data.join("enrolment/answer");

@@ -9,6 +9,7 @@ pub mod fold;
 mod follower;
 mod hall;
 mod page;
+pub mod past;
 pub mod purge;
 pub mod rebuild;
 pub mod report;

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::command::{Command, Refusal, Reply};
+use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::io::{Carried, ImportRefusal, Imported};
 use swabmesh_protocol::replica::{Identity, Replica, RestoreError, Signed};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -151,7 +153,9 @@ impl NodeHandle {
             seed,
             issuers: setup.issuers.clone(),
         };
-        let mut applier = indexer::Applier::new(tables.clone());
+        let own = Certificate::open(&identity.certificate, &identity.root).map_err(RestoreError::from)?;
+        // The authority's log is where everything can be looked up and counted again.
+        let mut applier = indexer::Applier::new(tables.clone(), own.role != Role::Authority);
         let restored = tokio::task::block_in_place(|| {
             restore::restore(&opened.store, &tables, &mut applier, &identity, setup.signed.clone())
         })?;

@@ -71,7 +71,7 @@ fn chunks(entries_per_chunk: usize) -> Vec<OpenedChunk> {
 
 /// Applies as an index thread does: a commit whenever the batch has `keys_max` keys.
 fn fold(chunks: &[OpenedChunk], keys_max: usize) -> MemoryTables {
-    let rules = Rules { window_ms: DAY_MS, role_of: &|_| Some(Role::Site), keys_max };
+    let rules = Rules { window_ms: DAY_MS, role_of: &|_| Some(Role::Site), keys_max, prunes: true };
     let mut tables = MemoryTables::default();
     let mut ahead = chunks.iter().zip(1..).peekable();
     while ahead.peek().is_some() {

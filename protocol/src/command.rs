@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::issue::IssueError;
 use crate::code::{Kind, OfKind};
-use crate::fact::{Field, Operator, Outcome, Remark, Route, Stage, Subject};
+use crate::fact::{Base, Field, Operator, Outcome, Remark, Route, Stage, Subject};
 use crate::id::{Barcode, CodeId, EntryId, FeedHeader, Hash, NodeKey, Person};
 use crate::io::PersistError;
 use crate::limits::ISSUE_MANY_MAX;
@@ -181,6 +181,13 @@ pub enum Command {
         keep: Vec<Hash>,
         /// Why.
         reason: Remark,
+    },
+    /// The authority lets go of the beginnings of feeds, as [`crate::project::base_before`] found them.
+    Prune {
+        /// Nothing stamped at this moment or later is among them.
+        before: Wall,
+        /// Where each feed begins from now on.
+        bases: Vec<Base>,
     },
     /// The authority publishes the key that details are sealed to.
     PublishSealKey {

@@ -37,6 +37,8 @@ pub enum Effect {
     Withdrawn(NodeKey),
     /// Feeds are durable at the authority.
     Receipted,
+    /// The beginnings of feeds are kept no more.
+    Pruned,
     /// The fact contradicts the root: it was kept in the log and not applied.
     NotOfTheRoot,
 }
@@ -98,6 +100,7 @@ impl Control {
                 }
                 Effect::None
             }
+            Fact::Pruned(_) => Effect::Pruned,
             in_a_document!() | Fact::ForkProof(_) | Fact::ForkDecided(_) | Fact::Issued(_) | Fact::Revoked(_) => {
                 Effect::None
             }

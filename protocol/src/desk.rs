@@ -74,6 +74,7 @@ pub fn needs(command: &Command) -> Vec<Subject> {
         | Command::Publish(_)
         | Command::Withdraw { .. }
         | Command::PublishSealKey { .. }
+        | Command::Prune { .. }
         | Command::DecideFork { .. } => Vec::new(),
     }
 }
@@ -247,6 +248,7 @@ impl Desk<'_> {
             | Command::Publish(_)
             | Command::Withdraw { .. }
             | Command::PublishSealKey { .. }
+            | Command::Prune { .. }
             | Command::DecideFork { .. } => Err(Refusal::Role { role: self.role }),
         }
     }

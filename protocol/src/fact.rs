@@ -14,9 +14,11 @@ use crate::time::Wall;
 
 mod body;
 mod forks;
+mod pruned;
 
 pub use body::*;
 pub use forks::*;
+pub use pruned::*;
 
 /// What a node is enrolled as; decides which facts it may state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
@@ -157,6 +159,8 @@ facts! {
     22 ForkDecided [Authority];
     /// A sealed tube is filled again: a supervisor's decision.
     23 Reopened [Site];
+    /// The beginnings of feeds need not be kept any more.
+    24 Pruned [Authority];
 }
 
 /// The kinds that belong to no document: who takes part, what is trusted and received, who has a code. A pattern, so
@@ -174,6 +178,7 @@ macro_rules! in_no_document {
             | $crate::fact::Fact::SealKey(_)
             | $crate::fact::Fact::Issued(_)
             | $crate::fact::Fact::Revoked(_)
+            | $crate::fact::Fact::Pruned(_)
     };
 }
 pub(crate) use in_no_document;

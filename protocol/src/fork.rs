@@ -44,7 +44,10 @@ pub enum Divergence {
     /// Everything both have is the same.
     Agrees,
     /// The histories part before the chunk begins: earlier entries tell where.
-    Below,
+    Below {
+        /// The first entry that is here.
+        from: SeqNo,
+    },
     /// The tables do not reach the chunk yet.
     Behind,
     /// The histories part in the chunk, and what proves it does not fit one fact.

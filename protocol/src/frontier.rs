@@ -6,6 +6,7 @@ use std::ops::Bound;
 use either::Either;
 use sha2::{Digest, Sha256};
 
+use crate::fact::{Base, Signed};
 use crate::id::{FeedHeader, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
 use crate::io::Arrival;
 use crate::time::Stamp;
@@ -31,6 +32,15 @@ pub struct Head {
     pub signature: [u8; 64],
     /// When it arrived here.
     pub arrival: Arrival,
+}
+
+impl Head {
+    /// The head of a feed of which nothing above its base is held.
+    #[must_use]
+    pub const fn of(base: &Base, arrival: Arrival) -> Self {
+        let Signed { seq, head, signature } = base.signed;
+        Self { header: base.header, seq, hash: head, stamp: base.stamp, signature, arrival }
+    }
 }
 
 /// Which lanes are meant.

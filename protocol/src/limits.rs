@@ -44,6 +44,10 @@ pub const SEALED_PLAIN_BYTES_MAX: usize = 1_024;
 /// Bytes of one fact. With its envelope it must fit a page of the store.
 pub const FACT_BYTES_MAX: usize = 3_072;
 
+/// Feeds named by one statement of what is kept no more. Each is at most four rows of the index and 180 bytes, and what
+/// is applied at once must fit one atomic batch.
+pub const PRUNED_BASES_MAX: usize = 8;
+
 /// Entries of one group commit of a writer.
 pub const GROUP_ENTRIES_MAX: usize = 64;
 

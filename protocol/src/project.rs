@@ -27,6 +27,7 @@ mod flags;
 mod heads;
 mod pages;
 mod people;
+mod prune;
 pub mod quarantine;
 mod ranges;
 mod rename;
@@ -43,6 +44,7 @@ pub use documents::{DOCUMENT_FACTS_MAX, document_facts};
 pub use flags::{About, Flag, FlagKind, FlagState, Owner, Party, flags};
 pub use heads::{HeadRecord, head, heads};
 pub use people::{DUPLICATE_NEIGHBOURS_MAX, prior};
+pub use prune::{base_before, let_go};
 pub use ranges::{Entries, entries, entry, read_range};
 pub use subjects::subjects;
 
@@ -69,6 +71,8 @@ pub struct Rules<'r> {
     pub role_of: &'r dyn Fn(&NodeKey) -> Option<Role>,
     /// Keys in the batch after which a chunk is left half applied; at most eight more entries follow.
     pub keys_max: usize,
+    /// Whether what the authority lets go of goes from these tables too: everywhere but at the authority.
+    pub prunes: bool,
 }
 
 /// Where a chunk fell.
@@ -149,13 +153,18 @@ pub fn apply<V: View>(
         }
         Err(placed) => projected.placed = placed,
     }
-    if !matches!(projected.placed, Placed::Partly { .. }) && !quarantine::settle(batch, rules)? {
+    if !matches!(projected.placed, Placed::Partly { .. }) && !settle(batch, rules)? {
         projected.placed = Placed::Partly { through: height };
     }
     if !matches!(projected.placed, Placed::Partly { .. }) && indexed(batch)? < arrival {
         batch.put(Table::Meta, INDEXED.to_vec(), arrival.0.to_be_bytes().to_vec());
     }
     Ok(projected)
+}
+
+/// Brings the tables in line with what was said of other feeds. Returns whether that is done; if not, the batch is full.
+fn settle<V: View>(batch: &mut Batch<'_, V>, rules: &Rules<'_>) -> Result<bool, ViewError> {
+    Ok(quarantine::settle(batch, rules)? && prune::settle(batch, rules)?)
 }
 
 /// Reads the last chunk applied; 0 when none is.
@@ -258,6 +267,9 @@ impl Fold<'_, '_> {
         }
         documents::write(batch, id, entry, &fact);
         control::apply(batch, id, entry, &fact)?;
+        if let Fact::Pruned(pruned) = &fact {
+            prune::state(batch, pruned, (writer, self.arrival), self.rules.prunes)?;
+        }
         self.fact(batch, tally, id, entry, &fact)?;
         Ok(matches!(fact, Fact::Registered(_)))
     }

@@ -17,19 +17,19 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::append::Append;
 use crate::certificate::{Certificate, CertificateError};
-use crate::chunk::{OpenedChunk, SealedChunk};
+use crate::chunk::SealedChunk;
 use crate::clock::Clock;
-use crate::control::{Control, Effect};
+use crate::control::Control;
 use crate::copies::Copies;
 use crate::cuts::{Cut, Cuts};
 use crate::entry::{Strict, Verifier, node_key};
 use crate::exchange::frame::{Frame, Hello};
 use crate::exchange::session::Session;
 use crate::exchange::{self, Exchange, Out};
-use crate::fact::{Fact, FactError, Role};
+use crate::fact::{Fact, Role};
 use crate::fork::Divergence;
 use crate::frontier::{Frontier, Head, Lanes};
-use crate::id::{EntryId, Epoch, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
+use crate::id::{Epoch, FeedId, FeedShort, Hash, Lane, NodeKey, SeqNo};
 use crate::io::{
     Answer, Arrival, CloseReason, Deadline, DeadlineReason, Input, LinkId, Notice, Output, Query, RequestId,
 };
@@ -45,7 +45,9 @@ mod commands;
 mod durable;
 mod import;
 mod incoming;
+mod learn;
 mod members;
+mod prune;
 mod quarantine;
 mod registry;
 mod renewal;
@@ -425,71 +427,6 @@ impl Replica {
                 self.unpark(now, peer);
             }
             Ok(_) | Err(_) => self.outputs.push_back(close(CloseReason::NoCertificate)),
-        }
-    }
-
-    /// Applies what a durable chunk says about who takes part and what counts.
-    fn learn(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId) {
-        let listens = self.control.listens_to(&chunk.header.writer);
-        for entry in self.standing_entries(chunk) {
-            let entry_id = EntryId { feed: id, seq: entry.seq };
-            match Fact::from_bytes(&entry.fact) {
-                Ok(fact @ Fact::ForkProof(_)) if !listens => drop(self.take_effect(&fact)),
-                Ok(_) | Err(_) if !listens => {}
-                Ok(fact) => {
-                    if let Effect::Enrolled(node) = self.apply_control(entry_id, &chunk.header.writer, &fact) {
-                        self.unpark(now, node);
-                    }
-                }
-                Err(FactError::TooLong { .. } | FactError::UnknownKind { .. } | FactError::Shape { .. }) => {
-                    self.outputs.push_back(Output::Notice(Notice::Unreadable { entry: entry_id }));
-                }
-            }
-        }
-    }
-
-    fn apply_control(&mut self, entry: EntryId, writer: &NodeKey, fact: &Fact) -> Effect {
-        if !self.control.roster.role(writer).is_some_and(|role| fact.allowed(role)) {
-            self.outputs.push_back(Output::Notice(Notice::AboveRole { entry }));
-            return Effect::None;
-        }
-        let effect = self.take_effect(fact);
-        if effect == Effect::NotOfTheRoot {
-            self.outputs.push_back(Output::Notice(Notice::AboveRole { entry }));
-        }
-        effect
-    }
-
-    fn take_effect(&mut self, fact: &Fact) -> Effect {
-        let effect = self.control.apply(fact);
-        self.cut_by(fact);
-        match &effect {
-            Effect::Withdrawn(peer) => {
-                self.outputs.push_back(Output::Withdraw { peer: *peer });
-            }
-            Effect::Receipted => {
-                self.told_by_receipts();
-                self.release_receipted();
-            }
-            Effect::Enrolled(node) if *node == self.own.node => {
-                if let Fact::Enrolled(enrolled) = fact {
-                    self.adopt(&enrolled.certificate);
-                }
-            }
-            Effect::Enrolled(_) | Effect::None | Effect::NotOfTheRoot => {}
-        }
-        effect
-    }
-
-    /// The root signed this node a newer certificate.
-    fn adopt(&mut self, signed: &[u8]) {
-        let newest = self.control.roster.certificate(&self.own.node).filter(|newest| newest.serial > self.own.serial);
-        if let Some(newest) = newest.cloned()
-            && Certificate::open(signed, self.control.roster.root()).as_ref() == Ok(&newest)
-        {
-            self.own = newest;
-            self.exchange.certified(signed.to_vec());
-            self.outputs.push_back(Output::Renewed { certificate: signed.to_vec() });
         }
     }
 

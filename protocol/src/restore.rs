@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use crate::certificate::Certificate;
 use crate::chunk::{OpenedChunk, SealedChunk};
 use crate::cuts::Cut;
-use crate::entry::{Entry, node_key};
-use crate::fact::{Fact, Role};
+use crate::entry::{Entry, Strict, node_key};
+use crate::fact::{Fact, Pruned, Role};
 use crate::frontier::Head;
 use crate::id::{EntryId, Epoch, FeedId, Hash, Lane, NodeKey, SeqNo};
 use crate::io::Arrival;
@@ -235,7 +235,7 @@ impl Reading {
         feed.head = Some(Head { header: chunk.header, seq, hash, stamp, signature, arrival });
         let counted = std::mem::replace(&mut feed.counted, seq);
         for entry in chunk.entries.iter().filter(|entry| entry.seq > held.0) {
-            self.learn(chunk, entry, counted);
+            self.learn(chunk, entry, counted, arrival);
         }
         Ok(())
     }
@@ -268,7 +268,7 @@ impl Reading {
     }
 
     /// What an entry that the tables do not reflect says; `counted`: up to here they do.
-    fn learn(&mut self, chunk: &OpenedChunk, entry: &Entry, counted: SeqNo) {
+    fn learn(&mut self, chunk: &OpenedChunk, entry: &Entry, counted: SeqNo, arrival: Arrival) {
         let Ok(fact) = Fact::from_bytes(&entry.fact) else { return };
         let Some(role) = self.roster.role(&chunk.header.writer) else { return };
         if !fact.allowed(role) {
@@ -283,7 +283,23 @@ impl Reading {
             if let Fact::Enrolled(enrolled) = &fact {
                 let _ = self.roster.enrol(&enrolled.certificate);
             }
+            if let Fact::Pruned(pruned) = &fact {
+                self.begin_after(pruned, arrival);
+            }
             self.found.held.control.push(fact);
+        }
+    }
+}
+
+impl Reading {
+    /// What the tables will do with it when they take it up; the replica looks again at what stands.
+    fn begin_after(&mut self, pruned: &Pruned, arrival: Arrival) {
+        for base in pruned.bases.iter().filter(|base| base.check(&Strict).is_ok()) {
+            let cut = self.found.held.cuts.iter().any(|cut| cut.header == base.header);
+            let feed = self.feeds.entry(base.feed()).or_default();
+            if !cut && base.header.writer != self.own && feed.head.is_none_or(|head| head.seq < base.seq()) {
+                feed.head = Some(Head::of(base, arrival));
+            }
         }
     }
 }

@@ -28,11 +28,13 @@ pub enum Table {
     Meta = 9,
     /// What is kept and does not count, and where it begins.
     Quarantine = 10,
+    /// What retention lets go of, and how far that has come.
+    Pruned = 11,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Heads,
         Self::Pages,
         Self::Documents,
@@ -43,6 +45,7 @@ impl Table {
         Self::Counts,
         Self::Meta,
         Self::Quarantine,
+        Self::Pruned,
     ];
 }
 

@@ -13,6 +13,8 @@ use swabmesh_protocol::view::Table;
 mod custody;
 #[path = "forks/membership.rs"]
 mod membership;
+#[path = "forks/pruned.rs"]
+mod pruned;
 #[path = "forks/restored.rs"]
 mod restored;
 #[path = "forks/world.rs"]

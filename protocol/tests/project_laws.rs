@@ -90,6 +90,50 @@ proptest! {
     }
 
     #[test]
+    fn whoever_let_go_of_a_beginning_holds_what_one_holds_who_never_heard_it(
+        said in sayings(1..160),
+        order in picks(),
+        again in picks(),
+        minute in 0..300u64,
+        keys_max in 1usize..40,
+    ) {
+        let feeds = written(&said);
+        let chunks = interleaved(&feeds, &order);
+        let mut whole = hear_all(&chunks);
+        let (receipts, pruned) = let_go(&mut whole, MORNING + minute * MINUTE);
+        let mut late = Replica::default();
+        feeds[AUTHORITY].iter().chain([&receipts, &pruned]).for_each(|chunk| drop(late.hear_in_parts(chunk, keys_max)));
+        interleaved(&feeds, &again).iter().for_each(|chunk| drop(late.hear_in_parts(chunk, keys_max)));
+        prop_assert_eq!(but_pages_and_pasts(&late), but_pages_and_pasts(&whole));
+        for record in project::heads(&whole.tables).unwrap() {
+            let feed = record.header.id();
+            let read = |replica: &Replica| {
+                entries(&replica.tables, &feed, SeqNo(1), SeqNo(u64::MAX)).unwrap().map(Result::unwrap).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(read(&late), read(&whole));
+            prop_assert_eq!(read(&whole).len() as u64, record.height.next().0 - record.first().0);
+            let sealed = read_range(&late.tables, &feed, record.first(), SeqNo(u64::MAX), 5_000).unwrap();
+            prop_assert_eq!(sealed.is_some(), record.height >= record.first());
+            if let Some(sealed) = sealed {
+                prop_assert!(sealed.open().is_ok(), "what is left still verifies");
+            }
+            prop_assert_eq!(read_range(&whole.tables, &feed, SeqNo(record.first().0 - 1), SeqNo(u64::MAX), 5_000).unwrap(), None);
+        }
+        // The authority's feed goes on, and so does every other.
+        for late in [&mut late, &mut whole] {
+            let before = project::heads(&late.tables).unwrap();
+            for record in before {
+                let of = (0..FEEDS).find(|of| header(*of) == record.header).unwrap();
+                let fact = (record.stamp.next(record.stamp.wall()), registered(1, 1));
+                let facts = [(fact.0, Fact::from(fact.1).to_bytes())];
+                let next = OpenedChunk::write(&signing_key(of), record.header, (record.height, record.head), facts);
+                prop_assert_eq!(late.hear_in_parts(&next, keys_max).placed, Placed::Applied);
+            }
+        }
+        prop_assert_eq!(but_pages_and_pasts(&late), but_pages_and_pasts(&whole));
+    }
+
+    #[test]
     fn ranges_carry_the_log_to_another_replica(said in sayings(1..100), order in picks(), bytes_max in 200usize..5_000) {
         let source = hear_all(&interleaved(&written(&said), &order));
         let mut copy = Replica::default();

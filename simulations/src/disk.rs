@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ed25519_dalek::VerifyingKey;
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::chunk::SealedChunk;
-use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{FeedHeader, FeedId, FeedShort, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::io::{Arrival, RequestId};
 use swabmesh_protocol::project::{self, Placed, Projected, Rules};
@@ -23,7 +22,7 @@ pub mod histories;
 use histories::Histories;
 
 /// Keys of one batch of the index. Source: design §6.
-const BATCH_KEYS_MAX: usize = 64;
+pub const BATCH_KEYS_MAX: usize = 64;
 
 /// A feed and its last entry on a disk.
 type Height = (FeedHeader, SeqNo);
@@ -214,18 +213,16 @@ impl Disk {
     pub fn index(
         &mut self,
         root: &VerifyingKey,
-        window_ms: u64,
-        role_of: &dyn Fn(&NodeKey) -> Option<Role>,
+        rules: &Rules<'_>,
         checkpoint_batches: usize,
     ) -> Result<Indexed, ViewError> {
-        let rules = Rules { window_ms, role_of, keys_max: BATCH_KEYS_MAX };
         let mut batch = Batch::new(&self.tables);
         let (mut through, mut projected) = (self.indexed, Vec::new());
         let from = self.journal.partition_point(|stored| stored.arrival <= self.indexed);
         for stored in self.journal.range(from..) {
             if stored.last.is_some() {
                 if let Ok(chunk) = SealedChunk::parse(stored.bytes.clone()).and_then(|sealed| sealed.reopen()) {
-                    let outcome = project::apply(&mut batch, &chunk, stored.arrival, &rules)?;
+                    let outcome = project::apply(&mut batch, &chunk, stored.arrival, rules)?;
                     let partly = matches!(outcome.placed, Placed::Partly { .. });
                     projected.push(outcome);
                     if partly {
@@ -237,7 +234,7 @@ impl Disk {
                 batch.put(table, key, value.unwrap_or_default());
             }
             through = stored.arrival;
-            if batch.len() >= BATCH_KEYS_MAX {
+            if batch.len() >= rules.keys_max {
                 break;
             }
         }

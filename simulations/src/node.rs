@@ -5,6 +5,7 @@ use swabmesh_protocol::answer;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{Epoch, FeedId, NodeKey};
 use swabmesh_protocol::io::{Answer, Deadline, Input, Output, Query};
+use swabmesh_protocol::project::Rules;
 use swabmesh_protocol::replica::{Identity, Replica, RestoreError};
 use swabmesh_protocol::restore::{self, Found};
 use swabmesh_protocol::roster::Standing;
@@ -14,7 +15,7 @@ use swabmesh_protocol::view::ViewError;
 use crate::chance::derive;
 use crate::city::{AUTHORITY, City, NodeId};
 use crate::clock::Clock;
-use crate::disk::{Disk, Indexed};
+use crate::disk::{BATCH_KEYS_MAX, Disk, Indexed};
 use crate::queue::At;
 use crate::signatures::Checked;
 
@@ -162,7 +163,9 @@ impl Node {
         let Some(replica) = &self.replica else { return Ok(None) };
         let role_of = |writer: &NodeKey| role_of(replica, writer);
         let window_ms = replica.knowledge().policy.duplicate_window_s.saturating_mul(MS_PER_S);
-        Ok(Some(self.disk.index(root, window_ms, &role_of, checkpoint_batches)?))
+        let prunes = self.id != AUTHORITY;
+        let rules = Rules { window_ms, role_of: &role_of, keys_max: BATCH_KEYS_MAX, prunes };
+        Ok(Some(self.disk.index(root, &rules, checkpoint_batches)?))
     }
 
     /// Reads what the core asks of the tables.

@@ -110,6 +110,7 @@ pub fn command_name(command: &Command) -> String {
         Command::Publish(_) => "publish".to_owned(),
         Command::Withdraw { node, .. } => format!("withdraw {node}"),
         Command::DecideFork { header, .. } => format!("decide the fork of {:?}", header.writer),
+        Command::Prune { bases, .. } => format!("let go of the beginnings of {} feeds", bases.len()),
         Command::PublishSealKey { day, .. } => format!("publish the key of day {day}"),
     }
 }

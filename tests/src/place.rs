@@ -125,6 +125,15 @@ impl Place {
         self
     }
 
+    /// Lets so many days pass on the node's machine: from the next start on its wall clock is ahead of ours.
+    pub fn days_pass(&mut self, days: u32) {
+        let ahead = format!("FAKETIME=+{days}d");
+        // Its own command forks, and what is killed then is not the node. The loader knows where libraries are.
+        let preload = "LD_PRELOAD=/usr/$LIB/faketime/libfaketimeMT.so.1";
+        let enter = ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", &ahead, preload];
+        self.enter = enter.map(OsString::from).to_vec();
+    }
+
     /// Puts the node on a host of its own, which this command enters; it listens on port 4001 there.
     #[must_use]
     pub fn on(mut self, host: &Command) -> Self {
@@ -360,6 +369,19 @@ pub fn agree(within: Duration, places: &[&Place]) {
         let held = held.map_err(|error| error.to_string())?;
         is(held.windows(2).all(|pair| pair.first() == pair.last()), &held)
     });
+}
+
+/// Carries a bundle from one to the other; `more` goes to its export. Tells where the stick is, and what the import said,
+/// also when it took less than everything.
+///
+/// # Errors
+/// No bundle was made, or the import says nothing.
+pub fn carry(directory: &Path, name: &str, from: &Place, to: &Place, more: &[&str]) -> io::Result<(String, Value)> {
+    let stick = text(&directory.join(name))?.to_owned();
+    from.done(&[&["bundle", "export", "--out", &stick], more].concat())?;
+    let answer = to.run(&["bundle", "import", &stick, "--json"])?;
+    let report = serde_json::from_str(answer.out.trim());
+    Ok((stick, report.map_err(|error| io::Error::other(format!("{error}: {answer:?}")))?))
 }
 
 /// Copies a directory with everything in it.

@@ -48,7 +48,8 @@ impl Statements {
         roles: &Roles,
     ) -> Result<(), ViewError> {
         let to = to.min(after.saturating_add(limit));
-        self.through = after;
+        // What was let go of before this authority heard of the feed is nowhere.
+        self.through = after.max(head.first().0 - 1).min(to);
         for entry in entries(view, &head.header.id(), SeqNo(after.saturating_add(1)), SeqNo(to))? {
             let entry = entry?;
             self.through = entry.seq.0;
@@ -213,7 +214,8 @@ impl At<'_> {
             | Fact::Status(_)
             | Fact::Receipt(_)
             | Fact::ForkProof(_)
-            | Fact::SealKey(_) => Vec::new(),
+            | Fact::SealKey(_)
+            | Fact::Pruned(_) => Vec::new(),
             Fact::ForkDecided(f) => {
                 one(Said { value: f.header().id().to_string(), reason: f.reason.as_str(), ..Said::default() })
             }

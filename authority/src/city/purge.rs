@@ -22,6 +22,7 @@ use swabmesh_protocol::view::{View, ViewError};
 
 use super::day::Day;
 use super::fold::{Roles, feeds};
+use super::past::PastReport;
 use crate::office::retention::{OfficeReport, RetentionError};
 use crate::trial::Trial;
 
@@ -87,6 +88,9 @@ pub struct Report {
     /// What the authority's own office no longer holds; none in reports made before it was part of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub office: Option<OfficeReport>,
+    /// What every node but the authority no longer keeps of the log; none in reports made before it was part of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<PastReport>,
 }
 
 /// A report with what proves whose it is.
@@ -194,6 +198,7 @@ pub fn purge<V: View>(
         opened: sealed.trial.opened,
         entries: sealed.entries,
         office: None,
+        log: None,
     })
 }
 

@@ -28,7 +28,8 @@ use super::database::{DatabaseError, connect};
 use super::day::Day;
 use super::decisions::{Case, Recalls, cases, recalls};
 use super::hall::Hall;
-use super::purge::{self, SignedReport};
+use super::past::Past;
+use super::purge::{self, PurgeError, Report, SignedReport};
 use super::rebuild::{self, Proof};
 use super::{door, export, follower, report};
 
@@ -260,17 +261,31 @@ async fn purged(
     let member = hall.shell.member();
     let (root, certificate) = (member.root, member.certificate_bytes.clone());
     let (retention, now) = (hall.retention.clone(), clock::wall());
-    let done = tokio::task::spawn_blocking(move || {
+    let retention_days = hall.shell.look(|replica| replica.knowledge().policy.retention_days).await?;
+    let keys = home.keys();
+    let (report, past) = purging(move || {
         purge::is_over(before, now)?;
         let in_use = |person| purge::in_use(&view, person, before, now);
         let ended = tokio::runtime::Handle::current().block_on(retention.end(before, now, in_use));
-        let ended = ended.map_err(purge::PurgeError::from)?;
-        let report = purge::Report { office: Some(ended), ..purge::purge(&view, &roles, &home, &root, before, now)? };
-        Ok::<_, purge::PurgeError>(purge::sign(&report, &home.keys(), &certificate)?)
-    });
-    match done.await {
-        Ok(Ok(report)) => Ok(Json(report)),
-        Ok(Err(error @ purge::PurgeError::NotOver { .. })) => {
+        let ended = ended.map_err(PurgeError::from)?;
+        let report = purge::purge(&view, &roles, &home, &root, before, now)?;
+        let past = Past::find(&view, &roles, before, retention_days, now)?;
+        Ok((Report { office: Some(ended), log: Some(past.report()), ..report }, past))
+    })
+    .await?;
+    for command in past.commands() {
+        let _ = hall.shell.done(command).await?;
+    }
+    purging(move || Ok(purge::sign(&report, &keys, &certificate)?)).await.map(Json)
+}
+
+/// Does a part of a purge where it may take its time.
+async fn purging<T: Send + 'static>(
+    part: impl FnOnce() -> Result<T, PurgeError> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(part).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error @ PurgeError::NotOver { .. })) => {
             Err(Problem::malformed(error.to_string(), "Name a day that is today or before."))
         }
         Ok(Err(error)) => Err(Problem::internal(&error)),

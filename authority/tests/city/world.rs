@@ -203,7 +203,7 @@ pub(crate) fn registered(person: Person, name: &str) -> Registered {
 pub(crate) fn hear(mut tables: MemoryTables, chunks: &[OpenedChunk]) -> MemoryTables {
     let roles = roles();
     let role_of = |writer: &NodeKey| roles.get(writer).copied();
-    let rules = Rules { window_ms: 3_600_000, role_of: &role_of, keys_max: 64 };
+    let rules = Rules { window_ms: 3_600_000, role_of: &role_of, keys_max: 64, prunes: false };
     for (arrival, chunk) in (1..).zip(chunks) {
         let mut batch = Batch::new(&tables);
         apply(&mut batch, chunk, Arrival(arrival), &rules).unwrap();

@@ -120,5 +120,9 @@ pub(crate) fn purge(report: &Report) -> String {
             office.sealed, office.tried, office.opened
         );
     }
+    if let Some(log) = &report.log {
+        let _ = writeln!(out, "  entries of before {} that only the authority keeps from now on:", log.before);
+        let _ = writeln!(out, "    {} of {} feeds, digest {}", log.entries, log.feeds, log.digest);
+    }
     out
 }

@@ -79,7 +79,7 @@ impl Authority {
         let facts = issued.iter().cloned().map(Fact::from).chain(revoked);
         let stamped = facts.enumerate().map(|(n, fact)| (Stamp::default().next(Wall(n as u64 + 1)), fact.to_bytes()));
         let chunk = OpenedChunk::write(&key, header, (SeqNo(0), Hash::ZERO), stamped);
-        let rules = Rules { window_ms: 0, role_of: &|_| Some(Role::Authority), keys_max: 1_000 };
+        let rules = Rules { window_ms: 0, role_of: &|_| Some(Role::Authority), keys_max: 1_000, prunes: false };
         let mut tables = MemoryTables::default();
         let mut batch = Batch::new(&tables);
         apply(&mut batch, &chunk, Arrival(1), &rules).unwrap();

@@ -82,7 +82,7 @@ impl World {
 
 fn hear(tables: &mut MemoryTables, chunk: &OpenedChunk, arrival: u64) {
     let role_of = |writer: &NodeKey| Some(if *writer == header(LAB).writer { Role::Lab } else { Role::Site });
-    let rules = Rules { window_ms: 3_600_000, role_of: &role_of, keys_max: 64 };
+    let rules = Rules { window_ms: 3_600_000, role_of: &role_of, keys_max: 64, prunes: true };
     let mut batch = Batch::new(tables);
     apply(&mut batch, chunk, Arrival(arrival), &rules).unwrap();
     let writes = batch.into_writes();

@@ -67,6 +67,7 @@ pub(super) enum ApplyError {
 #[derive(Debug)]
 pub(super) struct Applier {
     tables: Tables,
+    prunes: bool,
     done: SyncSender<Result<(), StoreError>>,
     taken: Receiver<Result<(), StoreError>>,
     outstanding: usize,
@@ -79,10 +80,12 @@ pub(super) struct Applier {
 }
 
 impl Applier {
-    pub(super) fn new(tables: Tables) -> Self {
+    /// An applier of these tables; `prunes` says whether what the authority lets go of goes from them.
+    pub(super) fn new(tables: Tables, prunes: bool) -> Self {
         let (done, taken) = sync_channel(OUTSTANDING_MAX);
         Self {
             tables,
+            prunes,
             done,
             taken,
             outstanding: 0,
@@ -127,7 +130,7 @@ impl Applier {
         let writer = chunk.header.writer;
         let role_of = |node: &swabmesh_protocol::id::NodeKey| role.filter(|_| *node == writer);
         let mut batch = Batch::over(&ahead, std::mem::take(&mut self.gathered));
-        let rules = Rules { window_ms, role_of: &role_of, keys_max: KEYS_MAX };
+        let rules = Rules { window_ms, role_of: &role_of, keys_max: KEYS_MAX, prunes: self.prunes };
         let projected = project::apply(&mut batch, chunk, arrival, &rules)?;
         self.gathered = batch.into_changes();
         self.ahead = ahead.into_changes();
@@ -254,7 +257,7 @@ mod tests {
     fn more_batches_than_completions_have_room_for_are_all_waited_for() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path(), &StoreOptions::new(1)).unwrap().store;
-        let mut applier = Applier::new(Tables::new(store));
+        let mut applier = Applier::new(Tables::new(store), true);
         let (told, settled) = sync_channel(1);
         thread::spawn(move || {
             for round in 0..=ROUNDS {

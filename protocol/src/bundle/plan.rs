@@ -49,7 +49,7 @@ pub fn plan<V: View>(view: &V, wish: &Wish, neighbour: &BTreeMap<FeedId, SeqNo>)
         let receipted = project::receipted(view, &name, checkpoint.seq)?;
         let held = wish.held.get(&name).copied().unwrap_or_default();
         let below = if wish.above_receipts { receipted.max(held) } else { held };
-        let from = below.next().max(project::quarantine::begins(view, &name, &header)?);
+        let from = below.next().max(project::quarantine::begins(view, &name, &header)?).max(record.first());
         if from <= checkpoint.seq {
             let neighbour = neighbour.get(&name).copied().unwrap_or_default().min(checkpoint.seq);
             let line = Line { header, from, to: checkpoint.seq, receipted, neighbour };

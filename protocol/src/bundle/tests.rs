@@ -34,7 +34,7 @@ fn store(feeds: &[(u8, Lane, u64)]) -> MemoryTables {
             let chunk = OpenedChunk::write(&key, header, tip, [stamped]);
             tip = (chunk.checkpoint.seq, chunk.checkpoint.head);
             arrival += 1;
-            let rules = Rules { window_ms: 0, role_of: &|_| Some(Role::Site), keys_max: 1_000 };
+            let rules = Rules { window_ms: 0, role_of: &|_| Some(Role::Site), keys_max: 1_000, prunes: false };
             let mut batch = Batch::new(&tables);
             apply(&mut batch, &chunk, Arrival(arrival), &rules).unwrap();
             let writes = batch.into_writes();

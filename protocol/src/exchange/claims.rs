@@ -139,11 +139,11 @@ impl Exchange {
     }
 
     /// Asks a peer for a feed from its beginning: its history is not ours, and the question is since when.
-    pub fn reread(&mut self, now: Mono, link: LinkId, feed: FeedShort, to: SeqNo) {
+    pub fn reread(&mut self, now: Mono, link: LinkId, want: Want) {
         if let Some(open) = self.sessions.open_mut(link) {
-            let want = open.pull.reread(now, feed, to);
+            open.pull.reread(now, want);
             self.stalls.set(link, open.pull.stalls_at());
-            self.claims.note(link, feed, true);
+            self.claims.note(link, want.feed, true);
             self.out.push(Out::Send(link, Frame::Want(vec![want])));
         }
     }

@@ -84,14 +84,12 @@ impl Pull {
         }
     }
 
-    /// Asks for a feed from its beginning up to `to`, whatever is held of it.
-    pub fn reread(&mut self, now: Mono, feed: FeedShort, to: SeqNo) -> Want {
-        let from = SeqNo(1);
+    /// Asks for a range of a feed, whatever is held of it.
+    pub fn reread(&mut self, now: Mono, Want { feed, from, to }: Want) {
         self.forget(feed);
         self.wanted.insert(feed, Wanted { from, to, asked: true });
         self.asked += 1;
         self.progress = now;
-        Want { feed, from, to }
     }
 
     /// A chunk of a feed up to `last` was verified.

@@ -99,7 +99,7 @@ pub(super) fn apply<V: View>(
             keep(batch, key(FORK, &[&proof.header().id().0]), value(id, entry), oldest)?;
             quarantine::forked(batch, proof)?;
         }
-        Fact::ForkProof(_) | in_a_document!() | Fact::Issued(_) | Fact::Revoked(_) => {}
+        Fact::ForkProof(_) | in_a_document!() | Fact::Issued(_) | Fact::Revoked(_) | Fact::Pruned(_) => {}
     }
     Ok(())
 }

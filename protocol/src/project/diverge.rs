@@ -1,5 +1,6 @@
 //! Where a chunk leaves the history that is here, and the proof that both were signed.
 
+use super::ranges::base_hash;
 use super::{HeadRecord, entries, entry, head, read_range};
 use crate::chunk::OpenedChunk;
 use crate::entry::Checkpoint;
@@ -17,17 +18,29 @@ pub fn diverge<V: View>(view: &V, chunk: &OpenedChunk) -> Result<Divergence, Vie
     let Some(record) = head(view, &feed)?.filter(|record| record.height.next() >= chunk.first()) else {
         return Ok(Divergence::Behind);
     };
-    let mut stem = Hash::ZERO;
-    if chunk.first().0 > 1 {
-        let before = entry(view, EntryId { feed, seq: SeqNo(chunk.first().0 - 1) })?;
-        match before {
-            Some(before) if before.hash == chunk.previous => stem = before.hash,
-            Some(_) => return Ok(Divergence::Below),
+    let first = record.first();
+    if chunk.checkpoint.seq < first {
+        // Nothing of it is kept here, and nothing of it is wanted.
+        return Ok(Divergence::Agrees);
+    }
+    let begins = chunk.first().max(first);
+    let mut stem = if begins == first {
+        // What the authority let go of is the same for everybody, or never to be told apart again.
+        let theirs = chunk.entries.iter().find(|entry| entry.seq.next() == first).map(|entry| entry.hash);
+        match base_hash(view, &feed, &record)? {
+            Some(ours) if ours == theirs.unwrap_or(chunk.previous) => ours,
+            Some(_) => return Ok(Divergence::Unprovable { from: first }),
             None => return Ok(Divergence::Behind),
         }
-    }
-    let held = entries(view, &feed, chunk.first(), chunk.checkpoint.seq)?;
-    for (theirs, ours) in chunk.entries.iter().zip(held) {
+    } else {
+        match entry(view, EntryId { feed, seq: SeqNo(begins.0 - 1) })? {
+            Some(before) if before.hash == chunk.previous => before.hash,
+            Some(_) => return Ok(Divergence::Below { from: first }),
+            None => return Ok(Divergence::Behind),
+        }
+    };
+    let held = entries(view, &feed, begins, chunk.checkpoint.seq)?;
+    for (theirs, ours) in chunk.entries.iter().filter(|entry| entry.seq >= begins).zip(held) {
         let ours = ours?;
         if ours.hash != theirs.hash {
             return prove(view, &feed, &record, chunk, (theirs.seq, stem, [ours.hash, theirs.hash]));

@@ -37,12 +37,15 @@ pub struct HeadRecord {
     /// First number of the page at the end of the feed.
     #[n(6)]
     pub page_first: SeqNo,
-    /// Registrations in the feed, voided ones too.
+    /// Registrations ever applied to the feed, those voided and those let go of too.
     #[n(7)]
     pub registered: u64,
     /// Its writer's role when the height was raised last.
     #[n(8)]
     pub role: Option<Role>,
+    /// The last entry that retention let go of; none while everything is here.
+    #[n(9)]
+    pub base: Option<SeqNo>,
 }
 
 impl HeadRecord {
@@ -57,7 +60,14 @@ impl HeadRecord {
             page_first: SeqNo(1),
             registered: 0,
             role: None,
+            base: None,
         }
+    }
+
+    /// The first entry that is here, or would be.
+    #[must_use]
+    pub fn first(&self) -> SeqNo {
+        self.base.unwrap_or_default().next()
     }
 
     /// The newest checkpoint applied.

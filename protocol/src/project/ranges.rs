@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::heads::HeadRecord;
 use super::pages::{Page, key};
 use super::quarantine::{begins, lies_in, physical};
 use super::row::damaged;
@@ -16,7 +17,7 @@ use crate::view::{Table, View, ViewError, after_prefix};
 const PAGES_READ_MAX: usize = 16;
 
 /// The pages of a feed from the one that holds an entry on.
-struct Pages<'v, V: View> {
+pub(super) struct Pages<'v, V: View> {
     view: &'v V,
     feed: FeedId,
     ahead: VecDeque<Page>,
@@ -27,7 +28,7 @@ struct Pages<'v, V: View> {
 }
 
 impl<'v, V: View> Pages<'v, V> {
-    fn from(view: &'v V, feed: FeedId, from: SeqNo) -> Result<Self, ViewError> {
+    pub(super) fn from(view: &'v V, feed: FeedId, from: SeqNo) -> Result<Self, ViewError> {
         let mut pages = Self { view, feed, ahead: VecDeque::new(), next: from, read_next: 1 };
         if let Some((key, value)) = view.last(Table::Pages, &feed.0, &key(&feed, from.next()))? {
             let page = Page::read(&key, &value).ok_or_else(|| damaged(Table::Pages))?;
@@ -39,7 +40,7 @@ impl<'v, V: View> Pages<'v, V> {
         Ok(pages)
     }
 
-    fn next(&mut self) -> Result<Option<Page>, ViewError> {
+    pub(super) fn next(&mut self) -> Result<Option<Page>, ViewError> {
         if self.ahead.is_empty() {
             let end = after_prefix(&self.feed.0);
             for (key, value) in self.view.scan(Table::Pages, &key(&self.feed, self.next), &end, self.read_next)? {
@@ -52,7 +53,7 @@ impl<'v, V: View> Pages<'v, V> {
                 self.next = page.end();
                 Ok(Some(page))
             }
-            // Pages below were pruned, or there are no more.
+            // Pages were let go of, or there are no more.
             Some(_) | None => Ok(None),
         }
     }
@@ -61,6 +62,18 @@ impl<'v, V: View> Pages<'v, V> {
 fn decoded(page: &Page) -> Result<Vec<(Stamp, &[u8])>, ViewError> {
     let entries = chunk::decode_entries(&page.entries).map_err(|_| damaged(Table::Pages))?;
     if entries.len() == usize::from(page.count) { Ok(entries) } else { Err(damaged(Table::Pages)) }
+}
+
+/// The entries of a page, their hashes recomputed.
+pub(super) fn entries_of(page: &Page, feed: &FeedId) -> Result<Vec<Entry>, ViewError> {
+    let (mut seq, mut hash) = (page.first, page.previous);
+    let mut entries = Vec::with_capacity(usize::from(page.count));
+    for (stamp, fact) in decoded(page)? {
+        hash = entry::link(feed, seq, &hash, stamp, fact);
+        entries.push(Entry { seq, stamp, hash, fact: fact.to_vec() });
+        seq = seq.next();
+    }
+    Ok(entries)
 }
 
 /// Where a chunk may end.
@@ -118,7 +131,7 @@ pub fn read_range<V: View>(
 ) -> Result<Option<SealedChunk>, ViewError> {
     let Some((pages, record)) = physical(view, feed)? else { return Ok(None) };
     let from = if from.0 == 0 { from } else { from.max(begins(view, feed, &record.header)?) };
-    if from.0 == 0 || from > record.height {
+    if from < record.first() || from > record.height {
         return Ok(None);
     }
     let bytes_max = bytes_max.min(CHUNK_BYTES_MAX);
@@ -186,7 +199,6 @@ pub struct Entries<'v, V: View> {
     /// What hashes are made with: the feed, also of a branch's entries.
     feed: FeedId,
     read: std::vec::IntoIter<Entry>,
-    hash: Option<Hash>,
     from: SeqNo,
     to: SeqNo,
     done: bool,
@@ -195,17 +207,8 @@ pub struct Entries<'v, V: View> {
 impl<V: View> Entries<'_, V> {
     fn refill(&mut self) -> Result<bool, ViewError> {
         let Some(page) = self.pages.next()? else { return Ok(false) };
-        let mut hash = self.hash.unwrap_or(page.previous);
-        let mut seq = page.first;
-        let mut entries = Vec::with_capacity(usize::from(page.count));
-        for (stamp, fact) in decoded(&page)? {
-            hash = entry::link(&self.feed, seq, &hash, stamp, fact);
-            if seq >= self.from && seq <= self.to {
-                entries.push(Entry { seq, stamp, hash, fact: fact.to_vec() });
-            }
-            seq = seq.next();
-        }
-        self.hash = Some(hash);
+        let mut entries = entries_of(&page, &self.feed)?;
+        entries.retain(|entry| entry.seq >= self.from && entry.seq <= self.to);
         self.read = entries.into_iter();
         Ok(page.end() <= self.to)
     }
@@ -233,18 +236,18 @@ impl<V: View> Iterator for Entries<'_, V> {
     }
 }
 
-/// Reads the entries `from..=to` of a feed, as far as they are here; a page at a time.
+/// Reads the entries `from..=to` of a feed, as far as they are here and not let go of; a page at a time.
 ///
 /// # Errors
 /// [`ViewError`]: our disk.
 pub fn entries<'v, V: View>(view: &'v V, feed: &FeedId, from: SeqNo, to: SeqNo) -> Result<Entries<'v, V>, ViewError> {
-    let from = from.max(SeqNo(1));
-    let (pages, feed) = match physical(view, feed)? {
-        Some((pages, record)) => (pages, record.header.id()),
-        None => (*feed, *feed),
+    let (pages, feed, first) = match physical(view, feed)? {
+        Some((pages, record)) => (pages, record.header.id(), record.first()),
+        None => (*feed, *feed, SeqNo(1)),
     };
+    let from = from.max(first);
     let pages = Pages::from(view, pages, from)?;
-    Ok(Entries { pages, feed, read: Vec::new().into_iter(), hash: None, from, to, done: to < from })
+    Ok(Entries { pages, feed, read: Vec::new().into_iter(), from, to, done: to < from })
 }
 
 /// Reads one entry; `None` when it is not here.
@@ -253,6 +256,17 @@ pub fn entries<'v, V: View>(view: &'v V, feed: &FeedId, from: SeqNo, to: SeqNo) 
 /// [`ViewError`]: our disk.
 pub fn entry<V: View>(view: &V, id: EntryId) -> Result<Option<Entry>, ViewError> {
     entries(view, &id.feed, id.seq, id.seq)?.next().transpose()
+}
+
+/// Reads the hash of the entry before the first one that is here of a feed.
+pub(super) fn base_hash<V: View>(view: &V, feed: &FeedId, record: &HeadRecord) -> Result<Option<Hash>, ViewError> {
+    let Some(base) = record.base else { return Ok(Some(Hash::ZERO)) };
+    if record.height == base {
+        return Ok(Some(record.head));
+    }
+    let Some(page) = Pages::from(view, *feed, base.next())?.next()? else { return Ok(None) };
+    let before = entries_of(&page, &record.header.id())?.into_iter().find(|entry| entry.seq == base);
+    Ok(Some(before.map_or(page.previous, |entry| entry.hash)))
 }
 
 /// Reads one entry's stamp and fact without recomputing hashes.

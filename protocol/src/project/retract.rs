@@ -40,7 +40,7 @@ pub(super) fn retract<V: View>(
             tally.hour_less(writer, entry.stamp);
             duplicates::remove(batch, &gone, rules.window_ms)
         }
-        Fact::Voided(fact) => standing::unvoided(batch, tally, fact, rules.window_ms),
+        Fact::Voided(fact) => standing::unvoided(batch, tally, fact.registration, rules.window_ms),
         Fact::Opened(fact) => {
             tally.of(batch, writer)?.opened -= 1;
             tubes::retract(batch, Aspect::Opened, &fact.tube, writer)

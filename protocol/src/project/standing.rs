@@ -6,12 +6,11 @@
 use minicbor::{Decode, Encode};
 
 use super::counts::Tally;
-use super::documents::document_facts;
 use super::flags::duplicates;
 use super::people::{self, Registration, Standing};
 use super::ranges::fact_bytes;
 use super::row::{self, entry_key};
-use crate::fact::{Fact, Subject, Voided};
+use crate::fact::Fact;
 use crate::id::{EntryId, FeedId, SeqNo};
 use crate::time::Stamp;
 use crate::view::{Batch, Table, View, ViewError};
@@ -27,9 +26,28 @@ struct Record {
     /// The newest review, and whether it says that the registration counts.
     #[n(1)]
     review: Option<(Stamp, EntryId, bool)>,
+    /// Statements besides the first that it does not count; none where there are none.
+    #[n(2)]
+    voided_again: Option<u64>,
 }
 
 impl Record {
+    const fn void(&mut self) {
+        match (self.voided, self.voided_again) {
+            (false, _) => self.voided = true,
+            (true, None) => self.voided_again = Some(1),
+            (true, Some(again)) => self.voided_again = Some(again + 1),
+        }
+    }
+
+    const fn unvoid(&mut self) {
+        match self.voided_again {
+            Some(again @ 2..) => self.voided_again = Some(again - 1),
+            Some(_) => self.voided_again = None,
+            None => self.voided = false,
+        }
+    }
+
     const fn standing(&self) -> Standing {
         match (self.review, self.voided) {
             (Some((_, _, true)), _) => Standing::Upheld,
@@ -62,20 +80,17 @@ pub(super) fn voided<V: View>(
     registration: EntryId,
     window_ms: u64,
 ) -> Result<(), ViewError> {
-    change(batch, tally, registration, window_ms, |record| record.voided = true)
+    change(batch, tally, registration, window_ms, Record::void)
 }
 
 /// A voiding is taken back; the registration counts again unless somebody else voided it too.
 pub(super) fn unvoided<V: View>(
     batch: &mut Batch<'_, V>,
     tally: &mut Tally,
-    gone: &Voided,
+    registration: EntryId,
     window_ms: u64,
 ) -> Result<(), ViewError> {
-    let others = document_facts(batch, &Subject::Tube(gone.tube.clone()))?;
-    let voids = |fact: &Fact| matches!(fact, Fact::Voided(fact) if fact.registration == gone.registration);
-    let voided = others.iter().any(|other| voids(&other.fact));
-    change(batch, tally, gone.registration, window_ms, |record| record.voided = voided)
+    change(batch, tally, registration, window_ms, Record::unvoid)
 }
 
 /// The authority decided whether a registration counts.

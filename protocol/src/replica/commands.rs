@@ -70,6 +70,7 @@ impl Replica {
             Command::Publish(published) => self.publish(now, request, published),
             Command::Withdraw { node, reason } => self.withdraw(now, request, node, reason),
             Command::DecideFork { header, keep, reason } => self.decide_fork(now, request, header, keep, reason),
+            Command::Prune { before, bases } => self.prune(now, request, before, bases),
             Command::PublishSealKey { day, public } => {
                 let fact = fact::SealKey { day, public }.into();
                 self.stage_as(now, request, Role::Authority, vec![(Lane::CITY, fact)]);
@@ -249,7 +250,7 @@ impl Replica {
         }
     }
 
-    fn stage(&mut self, now: Now, request: RequestId, facts: Vec<(Lane, Fact)>, answer: Draft) {
+    pub(super) fn stage(&mut self, now: Now, request: RequestId, facts: Vec<(Lane, Fact)>, answer: Draft) {
         if facts.is_empty() {
             self.reply(request, Ok(answer.complete(Vec::new())));
             return;

@@ -110,7 +110,9 @@ impl Replica {
 
     fn follows_durable(&self, chunk: &OpenedChunk, id: &FeedId) -> bool {
         let height = self.tips.durable.get(id).map_or(SeqNo(0), |head| head.seq);
-        chunk.first() <= height.next()
+        // What we wrote ourselves and others let go of long ago never was: it is said again, in another epoch.
+        let past = self.append.is_own(&chunk.header) && chunk.checkpoint.seq <= height;
+        chunk.first() <= height.next() && !past
     }
 
     fn durable(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId, from: &[LinkId], arrival: Arrival) {
@@ -121,7 +123,9 @@ impl Replica {
         }
         let stamp = chunk.entries.last().map_or(Stamp::default(), |entry| entry.stamp);
         let signature = chunk.checkpoint.signature;
-        self.tips.durable.set(Head { header: chunk.header, seq, hash, stamp, signature, arrival });
+        if !self.is_past(&id, seq) {
+            self.tips.durable.set(Head { header: chunk.header, seq, hash, stamp, signature, arrival });
+        }
         if chunk.header.lane != Lane::PRIVATE {
             self.exchange.durable(now, from.first().copied(), id.short(), chunk.header.lane, seq);
             from.iter().skip(1).for_each(|link| self.exchange.acknowledge(*link, id.short(), seq));

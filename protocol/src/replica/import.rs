@@ -43,7 +43,7 @@ impl Replica {
             Divergence::Agrees => Ok(Imported::Known),
             // They have not taken up yet what is on disk: whoever waits for that and comes again gets an answer.
             Divergence::Behind => Err(MergeRefusal::Gap { expected: range.from, first: range.from }.into()),
-            Divergence::Below | Divergence::Unprovable { .. } | Divergence::Forked(_) => {
+            Divergence::Below { .. } | Divergence::Unprovable { .. } | Divergence::Forked(_) => {
                 Err(MergeRefusal::Fork { at: range.to }.into())
             }
         };

@@ -110,17 +110,17 @@ impl Replica {
                 self.exchange.arrived(now, link, range.feed, range.to);
                 self.exchange.acknowledge(link, range.feed, range.to);
             }
-            (Divergence::Below, Some(link)) if !self.suspects.contains_key(&feed) => {
+            (Divergence::Below { from }, Some(link)) if !self.suspects.contains_key(&feed) => {
                 self.suspects.insert(feed, link);
                 self.exchange.refused(now, link, untaken);
-                self.exchange.reread(now.mono, link, range.feed, tip);
+                self.exchange.reread(now.mono, link, Want { feed: range.feed, from, to: tip });
             }
             (Divergence::Unprovable { from }, link) => {
                 self.suspects.remove(&feed);
                 self.outputs.push_back(Output::Notice(Notice::Fork { feed, seq: from }));
                 link.into_iter().for_each(|link| self.exchange.refused(now, link, untaken));
             }
-            (Divergence::Agrees | Divergence::Below | Divergence::Behind, link) => {
+            (Divergence::Agrees | Divergence::Below { .. } | Divergence::Behind, link) => {
                 self.suspects.remove(&feed);
                 link.into_iter().for_each(|link| self.exchange.refused(now, link, untaken));
             }

@@ -1,6 +1,7 @@
 //! One replica and a runner that answers by hand: what comes late, fails, or is asked twice.
 
 use super::*;
+use crate::chunk::OpenedChunk;
 use crate::code::OfKind;
 use crate::command::{Command, Issue, Refusal};
 use crate::cose::Algorithm;

@@ -92,7 +92,7 @@ fn tables(identity: &Identity, batches: usize) -> MemoryTables {
         () if *writer == node_key(&key(AUTHORITY)) => Some(Role::Authority),
         () => Some(Role::Site),
     };
-    let rules = Rules { window_ms: 1_000, role_of: &role_of, keys_max: 64 };
+    let rules = Rules { window_ms: 1_000, role_of: &role_of, keys_max: 64, prunes: true };
     let mut left = batches;
     for (arrival, bytes) in journal() {
         let mut partly = true;

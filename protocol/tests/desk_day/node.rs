@@ -125,7 +125,7 @@ impl Node {
         let role_of = |node: &NodeKey| (AUTHORITY..=OTHER_LAB).find(|of| key(*of) == *node).map(role);
         let window_ms = self.replica.knowledge().policy.duplicate_window_s * MS_PER_S;
         let mut batch = Batch::new(&self.tables);
-        let rules = Rules { window_ms, role_of: &role_of, keys_max: usize::MAX };
+        let rules = Rules { window_ms, role_of: &role_of, keys_max: usize::MAX, prunes: true };
         project::apply(&mut batch, &opened, arrival, &rules).unwrap();
         let writes = batch.into_writes();
         self.tables.apply(writes);

@@ -167,7 +167,7 @@ impl Machine {
             Standing::Unknown => None,
         };
         // Small batches, so that bringing the tables in line with a cut takes many.
-        let rules = Rules { window_ms: 60 * 60_000, role_of: &role_of, keys_max: 12 };
+        let rules = Rules { window_ms: 60 * 60_000, role_of: &role_of, keys_max: 12, prunes: self.n != AUTHORITY };
         loop {
             let mut batch = Batch::new(&self.disk.tables);
             let projected = project::apply(&mut batch, &chunk, arrival, &rules).unwrap();

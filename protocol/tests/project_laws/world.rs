@@ -11,7 +11,7 @@ use swabmesh_protocol::entry::node_key;
 use swabmesh_protocol::fact::*;
 use swabmesh_protocol::id::{Barcode, CodeId, EntryId, Epoch, FeedHeader, FeedId, Hash, Lane, NodeKey, Person, SeqNo};
 use swabmesh_protocol::io::Arrival;
-use swabmesh_protocol::project::{self, Placed, Projected, Rules};
+use swabmesh_protocol::project::{self, HeadRecord, Placed, Projected, Rules, base_before, head};
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::{Stamp, Wall};
 use swabmesh_protocol::view::{Batch, MemoryTables, Row, Table, View};
@@ -162,7 +162,7 @@ impl Replica {
 
 /// Applies a chunk, or the first part of it, and commits.
 pub(crate) fn step(tables: &mut MemoryTables, chunk: &OpenedChunk, arrival: Arrival, keys_max: usize) -> Projected {
-    let rules = Rules { window_ms: WINDOW_MS, role_of: &role_of, keys_max };
+    let rules = Rules { window_ms: WINDOW_MS, role_of: &role_of, keys_max, prunes: true };
     let mut batch = Batch::new(tables);
     let projected = project::apply(&mut batch, chunk, arrival, &rules).unwrap();
     let writes = batch.into_writes();
@@ -181,6 +181,38 @@ pub(crate) fn contents(tables: &MemoryTables) -> Vec<(Table, Vec<Row>)> {
     let heads = heads.iter().map(|head| (head.header.id().0.to_vec(), minicbor::to_vec(head).unwrap())).collect();
     let independent = Table::ALL.into_iter().filter(|table| !matches!(table, Table::Heads | Table::Meta));
     std::iter::once((Table::Heads, heads)).chain(independent.map(|table| (table, rows(tables, table)))).collect()
+}
+
+/// The authority signs for everything heard, and lets go of what was said before a moment.
+pub(crate) fn let_go(replica: &mut Replica, before_ms: u64) -> (OpenedChunk, OpenedChunk) {
+    let before = Wall(before_ms);
+    let marks = |record: HeadRecord| Mark { feed: record.header.id(), seq: record.height };
+    let marks = project::heads(&replica.tables).unwrap().into_iter().map(marks).collect();
+    let receipts = authority_says(replica, Receipt { marks });
+    let base = |of| base_before(&replica.tables, &feed(of), before).unwrap();
+    let bases = [SITE, SITE_AGAIN, OTHER_SITE, LAB, OTHER_LAB].into_iter().filter_map(base).collect();
+    (receipts, authority_says(replica, Pruned { before, bases }))
+}
+
+fn authority_says(replica: &mut Replica, fact: impl Into<Fact>) -> OpenedChunk {
+    let held = head(&replica.tables, &feed(AUTHORITY)).unwrap();
+    let (after, stamp) = held.map_or(((SeqNo(0), Hash::ZERO), Stamp(0)), |held| ((held.height, held.head), held.stamp));
+    let facts = [(stamp.next(Wall(MORNING)), fact.into().to_bytes())];
+    let chunk = OpenedChunk::write(&signing_key(AUTHORITY), header(AUTHORITY), after, facts);
+    assert_eq!(replica.hear(&chunk).placed, Placed::Applied);
+    chunk
+}
+
+/// Everything but how the rest of a feed lies in pages, and what is told of entries that are here no more.
+pub(crate) fn but_pages_and_pasts(replica: &Replica) -> Vec<(Table, Vec<Row>)> {
+    let mut heads = project::heads(&replica.tables).unwrap();
+    heads
+        .iter_mut()
+        .for_each(|head| (head.arrival, head.page_first, head.registered, head.role) = (Arrival(0), SeqNo(0), 0, None));
+    let heads = heads.iter().map(|head| (head.header.id().0.to_vec(), minicbor::to_vec(head).unwrap())).collect();
+    let others =
+        contents(&replica.tables).into_iter().filter(|(table, _)| !matches!(table, Table::Pages | Table::Heads));
+    std::iter::once((Table::Heads, heads)).chain(others).collect()
 }
 
 /// One thing some node says.

@@ -68,7 +68,12 @@ pub fn compare<V: View>(view: &V, roles: &Roles, window_ms: u64, empty: &Path) -
             view,
             head,
             &fresh,
-            &Rules { window_ms, role_of: &|node: &NodeKey| roles.get(node).copied(), keys_max: KEYS_MAX },
+            &Rules {
+                window_ms,
+                role_of: &|node: &NodeKey| roles.get(node).copied(),
+                keys_max: KEYS_MAX,
+                prunes: false,
+            },
         )?;
     }
     let mut tables = Vec::new();

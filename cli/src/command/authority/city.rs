@@ -204,7 +204,8 @@ impl ExportArguments {
   swabmesh authority purge --before 2022-04-09 --operator li --out purge.json --data city
   swabmesh authority purge --check purge.json --root ba5bb5ba9f3bc5b2c2ea3f5b6e27a8ef9a1cbb35ba6ad3a4b9f0d9d1e1d2c3b4
 There is no way back: the keys of those days are destroyed, and with them what was sealed to them, in every copy. Residents with no
-valid code, no link and no registration since are removed, and photographs decided on before.")]
+valid code, no link and no registration since are removed, and photographs decided on before. What sites and laboratories wrote
+more than the policy's retention_days ago, and the authority signed for, is kept by the authority alone.")]
 pub(super) struct PurgeArguments {
     /// Details of days before this one, in Asia/Shanghai
     #[arg(long, value_name = "YYYY-MM-DD", required_unless_present = "check", requires_all = ["operator", "out"])]

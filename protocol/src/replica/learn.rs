@@ -1,0 +1,85 @@
+//! What durable facts mean for who takes part, what counts, and what is kept.
+
+use super::Replica;
+use crate::certificate::Certificate;
+use crate::chunk::OpenedChunk;
+use crate::control::Effect;
+use crate::fact::{Fact, FactError};
+use crate::id::{EntryId, FeedId, NodeKey};
+use crate::io::{Notice, Output};
+use crate::time::Now;
+
+impl Replica {
+    /// Applies what a durable chunk says about who takes part and what counts.
+    pub(super) fn learn(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId) {
+        let listens = self.control.listens_to(&chunk.header.writer);
+        for entry in self.standing_entries(chunk) {
+            let entry_id = EntryId { feed: id, seq: entry.seq };
+            match Fact::from_bytes(&entry.fact) {
+                Ok(fact @ Fact::ForkProof(_)) if !listens => drop(self.take_effect(&fact)),
+                Ok(_) | Err(_) if !listens => {}
+                Ok(fact) => {
+                    let effect = self.apply_control(entry_id, &chunk.header.writer, &fact);
+                    if let Effect::Enrolled(node) = effect {
+                        self.unpark(now, node);
+                    } else if let (Effect::Pruned, Fact::Pruned(pruned)) = (effect, &fact) {
+                        self.want_no_more(now, pruned);
+                    }
+                }
+                Err(FactError::TooLong { .. } | FactError::UnknownKind { .. } | FactError::Shape { .. }) => {
+                    self.outputs.push_back(Output::Notice(Notice::Unreadable { entry: entry_id }));
+                }
+            }
+        }
+    }
+
+    fn apply_control(&mut self, entry: EntryId, writer: &NodeKey, fact: &Fact) -> Effect {
+        if !self.control.roster.role(writer).is_some_and(|role| fact.allowed(role)) {
+            self.outputs.push_back(Output::Notice(Notice::AboveRole { entry }));
+            return Effect::None;
+        }
+        let effect = self.take_effect(fact);
+        if effect == Effect::NotOfTheRoot {
+            self.outputs.push_back(Output::Notice(Notice::AboveRole { entry }));
+        }
+        effect
+    }
+
+    pub(super) fn take_effect(&mut self, fact: &Fact) -> Effect {
+        let effect = self.control.apply(fact);
+        self.cut_by(fact);
+        match &effect {
+            Effect::Withdrawn(peer) => {
+                self.outputs.push_back(Output::Withdraw { peer: *peer });
+            }
+            Effect::Receipted => {
+                self.told_by_receipts();
+                self.release_receipted();
+            }
+            Effect::Pruned => {
+                if let Fact::Pruned(pruned) = fact {
+                    self.begin_after(pruned);
+                }
+            }
+            Effect::Enrolled(node) if *node == self.own.node => {
+                if let Fact::Enrolled(enrolled) = fact {
+                    self.adopt(&enrolled.certificate);
+                }
+            }
+            Effect::Enrolled(_) | Effect::None | Effect::NotOfTheRoot => {}
+        }
+        effect
+    }
+
+    /// The root signed this node a newer certificate.
+    pub(super) fn adopt(&mut self, signed: &[u8]) {
+        let newest = self.control.roster.certificate(&self.own.node).filter(|newest| newest.serial > self.own.serial);
+        if let Some(newest) = newest.cloned()
+            && Certificate::open(signed, self.control.roster.root()).as_ref() == Ok(&newest)
+        {
+            self.own = newest;
+            self.exchange.certified(signed.to_vec());
+            self.outputs.push_back(Output::Renewed { certificate: signed.to_vec() });
+        }
+    }
+}
