@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ed25519_dalek::VerifyingKey;
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::chunk::SealedChunk;
+use swabmesh_protocol::fact::Fact;
 use swabmesh_protocol::id::{FeedHeader, FeedId, FeedShort, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::io::{Arrival, RequestId};
 use swabmesh_protocol::project::{self, Placed, Projected, Rules};
@@ -124,6 +125,8 @@ pub struct Disk {
     is_steady: bool,
     /// Of each feed, where somebody may sign two.
     histories: Option<Histories>,
+    /// The authority may let go of the past: then feeds are held up to where it says, too.
+    may_let_go: bool,
     /// Nearly no room: some frames find none.
     pub full: bool,
 }
@@ -133,7 +136,8 @@ impl Disk {
     #[must_use]
     pub fn of(scenario: &Scenario) -> Self {
         let histories = scenario.may_fork().then(Histories::default);
-        Self { histories, is_steady: !scenario.may_lose_power(), ..Self::default() }
+        let (is_steady, may_let_go) = (!scenario.may_lose_power(), scenario.may_let_go());
+        Self { histories, is_steady, may_let_go, ..Self::default() }
     }
 
     /// Queues a frame. Returns whether a sync is to be started.
@@ -162,10 +166,25 @@ impl Disk {
         answers
     }
 
+    /// What a chunk says that nobody need hold any more counts as held.
+    fn begin_after(&mut self, chunk: &[u8]) {
+        let opened = SealedChunk::parse(chunk.to_vec()).and_then(|chunk| chunk.reopen());
+        for entry in opened.iter().flat_map(|chunk| &chunk.entries) {
+            let Ok(Fact::Pruned(pruned)) = Fact::from_bytes(&entry.fact) else { continue };
+            for base in pruned.bases {
+                let (_, height) = self.heights.entry(base.feed()).or_insert((base.header, SeqNo(0)));
+                *height = (*height).max(base.seq());
+            }
+        }
+    }
+
     fn store(&mut self, pending: Pending) -> (Arrival, Option<(FeedId, NodeKey, SeqNo)>) {
         self.last = Arrival(self.last.0 + 1);
         let (mut feed, mut last) = (None, None);
         if let Some(span) = pending.span {
+            if self.may_let_go {
+                self.begin_after(&pending.bytes);
+            }
             let (_, height) = self.heights.entry(span.feed).or_insert((span.header, SeqNo(0)));
             if span.first <= height.next() {
                 *height = (*height).max(span.last);
@@ -293,6 +312,7 @@ impl Disk {
             released: self.released,
             heights: self.heights.clone(),
             is_steady: self.is_steady,
+            may_let_go: self.may_let_go,
             histories: self.histories.clone(),
             ..Self::default()
         }

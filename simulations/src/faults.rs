@@ -42,6 +42,8 @@ pub(crate) enum Strike {
     RestoreDisk(NodeId, At),
     Clock(NodeId, ClockFault),
     Withdraw(NodeId),
+    /// Of what is older than this. Milliseconds.
+    LetGo(u64),
     Trick(NodeId, Again),
 }
 
@@ -159,6 +161,7 @@ impl World {
             Strike::RestoreDisk(id, until) => self.restore_disk(fault, id, until),
             Strike::Clock(id, clock) => self.set_clock(fault, id, clock),
             Strike::Withdraw(id) => self.withdraw_node(fault, id),
+            Strike::LetGo(kept_ms) => self.let_go(fault, kept_ms)?,
             Strike::Trick(..) => {}
         }
         Ok(())

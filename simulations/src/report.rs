@@ -34,6 +34,8 @@ pub struct Report {
     pub forks_proved: u64,
     /// Entries kept in quarantine at the authority.
     pub quarantined: u64,
+    /// Entries that the authority let go of, and keeps.
+    pub let_go: u64,
     /// Whether all agreed within the bound.
     pub converged: bool,
     /// Virtual milliseconds from healing to agreement; the whole time waited if there was none.

@@ -15,7 +15,7 @@ use swabmesh_protocol::view::ViewError;
 
 use crate::checks::agreement::{self, Derived, Heights, Held};
 use crate::checks::histories::{self, Forked};
-use crate::checks::{accepted, roles};
+use crate::checks::{accepted, receipts, roles};
 use crate::city::{AUTHORITY, Citizen, City, NodeId};
 use crate::disk::Disk;
 use crate::history::History;
@@ -98,6 +98,7 @@ struct Outcome {
     lost: u64,
     duplicates: u64,
     quarantined: u64,
+    let_go: u64,
 }
 
 struct Run<'w> {
@@ -255,6 +256,9 @@ fn last_look(world: &mut World, outcome: &mut Outcome) -> Result<(), Broken> {
         if let Some(what) = roles::foreign_private(&node.disk, &citizen.node) {
             found.push((roles::PRIVATE_RULE, node.id, what));
         }
+        if let Some(what) = receipts::let_go_too_early(&node.disk, &authority.disk)? {
+            found.push((receipts::LET_GO_RULE, node.id, what));
+        }
         if let Some(first) = world.accepted.missing(&node.disk, node.id)?.first() {
             found.push((accepted::RULE, node.id, format!("{first} is lost here")));
         }
@@ -273,6 +277,7 @@ fn last_look(world: &mut World, outcome: &mut Outcome) -> Result<(), Broken> {
             found.extend(documents_differ(node, (&held, documents), &lanes, &outside)?);
         }
     }
+    outcome.let_go = held.let_go();
     outcome.quarantined = authority.replica().map_or(0, Replica::quarantined);
     outcome.duplicates = project::flags(authority.disk.tables(), Some(FlagKind::Duplicate), FLAGS_MAX)
         .map_err(Broken::Tables)?
@@ -312,6 +317,7 @@ fn report(world: &World, outcome: &Outcome) -> Report {
         duplicates_flagged: outcome.duplicates,
         forks_proved: world.forks.len() as u64,
         quarantined: outcome.quarantined,
+        let_go: outcome.let_go,
         converged: outcome.converged,
         converge_ms: outcome.converge_ms,
         bytes_on_wire: world.network.traffic.bytes,

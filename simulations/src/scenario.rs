@@ -32,7 +32,7 @@ macro_rules! built_in {
     };
 }
 
-const BUILT_IN: [(&str, &str); 13] = built_in![
+const BUILT_IN: [(&str, &str); 14] = built_in![
     "clinic-day",
     "district-cut",
     "authority-down-6h",
@@ -45,6 +45,7 @@ const BUILT_IN: [(&str, &str); 13] = built_in![
     "withdrawn-node",
     "city-morning",
     "late-joiner",
+    "retention",
     "rush",
 ];
 
@@ -259,6 +260,12 @@ impl Scenario {
     #[must_use]
     pub fn may_lose_power(&self) -> bool {
         self.fault.iter().any(Fault::cuts_power)
+    }
+
+    /// Whether the authority may let go of the past.
+    #[must_use]
+    pub fn may_let_go(&self) -> bool {
+        self.fault.iter().any(Fault::lets_go)
     }
 
     /// Reads a scenario from TOML.

@@ -98,6 +98,12 @@ fn a_week_off_an_old_backup_and_a_courier_end_in_agreement() {
 }
 
 #[test]
+fn what_the_authority_lets_go_of_is_missed_by_nobody() {
+    let report = smaller("retention", 1, 6, None);
+    assert!(report.let_go > 1_000, "{report:#?}");
+}
+
+#[test]
 fn a_hostile_node_costs_honest_ones_nothing() {
     for seed in 1..=2 {
         let report = smaller("hostile-node", seed, 8, Some(60));

@@ -84,7 +84,8 @@ impl Accepted {
         self.died
     }
 
-    /// Registrations that a node promised and that a disk's tables do not hold as they were promised.
+    /// Registrations that a node promised and that a disk's tables do not hold as they were promised, but for those that
+    /// need not be kept there any more.
     ///
     /// # Errors
     /// [`ViewError`]: the tables cannot be read.
@@ -92,6 +93,11 @@ impl Accepted {
         let mut missing = Vec::new();
         let promises = self.by_node.get(&of).into_iter().flat_map(|promises| &promises.registrations);
         for (registration, person) in promises {
+            let record = project::head(disk.tables(), &registration.feed)?;
+            if record.is_some_and(|record| registration.seq < record.first()) {
+                // The authority let go of it, and keeps it.
+                continue;
+            }
             let entry = project::entry(disk.tables(), *registration)?;
             let fact = entry.and_then(|entry| Fact::from_bytes(&entry.fact).ok());
             if !matches!(fact, Some(Fact::Registered(fact)) if fact.person == *person) {

@@ -48,6 +48,8 @@ pub fn frontier(disk: &Disk, without: &BTreeSet<NodeKey>) -> Result<Frontier, Vi
 #[derive(Debug)]
 pub struct Held {
     frontier: Frontier,
+    /// The last entry of each feed that the authority let go of.
+    let_go: BTreeMap<FeedId, SeqNo>,
     /// The documents that facts of a lane are in.
     subjects: BTreeMap<Lane, BTreeSet<Subject>>,
 }
@@ -59,6 +61,8 @@ impl Held {
     /// [`ViewError`]: the tables cannot be read.
     pub fn read(disk: &Disk, without: &BTreeSet<NodeKey>) -> Result<Self, ViewError> {
         let frontier = frontier(disk, without)?;
+        let past = |feed: &FeedId| Ok((*feed, project::let_go(disk.tables(), feed)?));
+        let let_go = frontier.heads().map(|(feed, _)| past(feed)).collect::<Result<_, ViewError>>()?;
         let mut subjects: BTreeMap<Lane, BTreeSet<Subject>> = BTreeMap::new();
         for (key, _) in disk.tables().scan(Table::Documents, &[], &[0xff], ROWS_MAX)? {
             let lane = feed(&key).and_then(|feed| frontier.get(&feed)).map(|head| head.header.lane);
@@ -66,7 +70,13 @@ impl Held {
                 subjects.entry(lane).or_default().insert(subject);
             }
         }
-        Ok(Self { frontier, subjects })
+        Ok(Self { frontier, let_go, subjects })
+    }
+
+    /// Entries that the authority let go of.
+    #[must_use]
+    pub fn let_go(&self) -> u64 {
+        self.let_go.values().map(|past| past.0).sum()
     }
 
     /// The root over some lanes.
@@ -110,7 +120,12 @@ impl Held {
         let mut documents = BTreeMap::new();
         for subject in subjects {
             let facts = project::document_facts(disk.tables(), subject)?;
-            let facts: Vec<DocumentFact> = facts.into_iter().filter(|fact| held(fact.id)).collect();
+            // The authority alone keeps what it let go of.
+            let is_kept = |fact: &DocumentFact| self.let_go.get(&fact.id.feed).is_none_or(|past| fact.id.seq > *past);
+            let facts: Vec<DocumentFact> = facts.into_iter().filter(|fact| held(fact.id) && is_kept(fact)).collect();
+            if facts.is_empty() {
+                continue;
+            }
             let from = digest(&facts);
             let known = known.get(subject).filter(|known| known.from == from);
             let derived = known.copied().unwrap_or_else(|| {

@@ -4,13 +4,15 @@ use swabmesh_protocol::exchange::frame::{BadFrame, Frame};
 use swabmesh_protocol::io::{Deadline, Output};
 use swabmesh_protocol::limits::{CHUNK_BYTES_MAX, COMMANDS_MAX, FRAME_BYTES_MAX, UNACKED_BYTES_MAX};
 
+use swabmesh_protocol::project;
+
 use crate::disk::Disk;
 use crate::trace::frame_name;
 
 /// Its name in reports.
 pub const RULE: &str = "bounds-hold";
 
-/// Its name in reports: simulated nodes prune nothing, so none may say that a range is gone which it holds.
+/// Its name in reports: none may say that a range is gone which it holds and the authority did not let go of.
 pub const GONE_RULE: &str = "what-is-held-is-not-gone";
 
 /// Its name in reports: a peer may let go of nothing because of what is not on disk.
@@ -45,7 +47,9 @@ impl Deadlines {
 pub fn held_and_gone(bytes: &[u8], disk: &Disk) -> Option<String> {
     let Ok(Frame::Gone(range)) = named(bytes, "gone")? else { return None };
     let (feed, height) = disk.named(range.feed).next()?;
-    (height >= range.from).then(|| format!("{feed} from {} is gone, the disk holds {}", range.from.0, height.0))
+    let begins = project::head(disk.tables(), &feed).ok().flatten().map_or(range.from, |record| record.first());
+    (height >= range.from && range.from >= begins)
+        .then(|| format!("{feed} from {} is gone, the disk holds {}", range.from.0, height.0))
 }
 
 /// Reads a frame if it is of this name: every frame that anybody sends comes by here.

@@ -2,8 +2,10 @@
 
 use swabmesh_protocol::chunk::OpenedChunk;
 use swabmesh_protocol::fact::{Fact, Mark};
-use swabmesh_protocol::id::{FeedId, SeqNo};
+use swabmesh_protocol::id::{EntryId, FeedId, SeqNo};
 use swabmesh_protocol::io::Arrival;
+use swabmesh_protocol::project;
+use swabmesh_protocol::view::ViewError;
 
 use crate::disk::Disk;
 
@@ -11,6 +13,8 @@ use crate::disk::Disk;
 pub const RECEIPT_RULE: &str = "receipts-are-durable";
 /// Its name in reports.
 pub const RELEASE_RULE: &str = "released-is-receipted";
+/// Its name in reports.
+pub const LET_GO_RULE: &str = "let-go-is-at-the-authority";
 
 /// The authority hands a chunk of its own to its disk: what its receipts claim and the disk does not hold.
 #[must_use]
@@ -30,6 +34,21 @@ pub fn released_too_early(through: Arrival, disk: &Disk, authority: &Disk) -> Op
     let owed = |(feed, last): &(FeedId, SeqNo)| authority.height(feed) < *last;
     let (feed, last) = disk.own_chunks(through).find(owed)?;
     Some(format!("{feed}:{} was released, the authority holds {}", last.0, authority.height(&feed).0))
+}
+
+/// A node does not hold the beginning of a feed: one that the authority's disk does not hold either.
+///
+/// # Errors
+/// [`ViewError`]: the tables cannot be read.
+pub fn let_go_too_early(disk: &Disk, authority: &Disk) -> Result<Option<String>, ViewError> {
+    for record in project::heads(disk.tables())? {
+        let Some(base) = record.base else { continue };
+        let last = EntryId { feed: record.header.id(), seq: base };
+        if project::entry(authority.tables(), last)?.is_none() {
+            return Ok(Some(format!("everything up to {last} is gone, and not at the authority")));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -128,6 +128,9 @@ impl World {
                     self.strike_at(number, At(at_min * MINUTE_MS), Strike::Withdraw(id));
                 }
             }
+            Fault::LetGo { at_min, kept_min } => {
+                self.strike_at(number, At(at_min * MINUTE_MS), Strike::LetGo(kept_min * MINUTE_MS));
+            }
             Fault::Hostile { nodes, does, from_min, every_s } => {
                 for id in self.city.select(&nodes)? {
                     if let Some(adversary) = Adversary::new(&self.city, id, &does, self.seed) {

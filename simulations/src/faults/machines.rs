@@ -3,6 +3,8 @@
 use swabmesh_protocol::command::Command;
 use swabmesh_protocol::fact::Remark;
 use swabmesh_protocol::io::{Input, RequestId};
+use swabmesh_protocol::project;
+use swabmesh_protocol::time::Wall;
 
 use super::{Again, ClockFault, FaultEvent, Strike};
 use crate::city::{AUTHORITY, NodeId};
@@ -13,6 +15,8 @@ use crate::world::{Event, World};
 
 /// Requests that no workload numbers.
 const WITHDRAWALS_FROM: u64 = 1 << 60;
+/// Numbers of the orders to let go of the past.
+const LETTING_GO_FROM: u64 = 1 << 61;
 
 impl World {
     pub(super) fn down(&mut self, fault: usize, id: NodeId, until: At) -> Result<(), Broken> {
@@ -112,6 +116,23 @@ impl World {
         let request = RequestId(WITHDRAWALS_FROM + id.0 as u64);
         let command = Command::Withdraw { node, reason: Remark::truncated("machine stolen") };
         self.schedule(self.at, Event::Order(request, Box::new(command)));
+    }
+
+    /// The authority lets go of what is older than this, as its tables show it.
+    pub(super) fn let_go(&mut self, fault: usize, kept_ms: u64) -> Result<(), Broken> {
+        let Some(node) = self.nodes.get(AUTHORITY.0) else { return Ok(()) };
+        let before = Wall(node.clock.wall(self.at).0.saturating_sub(kept_ms));
+        let own = self.city.citizen(AUTHORITY).map(|citizen| citizen.node);
+        let mut bases = Vec::new();
+        for record in project::heads(node.disk.tables())? {
+            if Some(record.header.writer) != own {
+                bases.extend(project::base_before(node.disk.tables(), &record.header.id(), before)?);
+            }
+        }
+        self.line(AUTHORITY, format_args!("lets go of the beginnings of {} feeds", bases.len()));
+        let request = RequestId(LETTING_GO_FROM + fault as u64);
+        self.schedule(self.at, Event::Order(request, Box::new(Command::Prune { before, bases })));
+        Ok(())
     }
 
     /// An order of the authority that is not part of its daily work; it waits until the authority runs.

@@ -140,6 +140,11 @@ pub(super) fn fault(fault: &Fault) -> Said {
         Fault::Clock { nodes, frozen: true, .. } => of("时钟停走", "clock stands still", nodes),
         Fault::Clock { nodes, .. } => of("时钟不准", "clock is wrong", nodes),
         Fault::Withdrawn { nodes, .. } => of("被市局撤销", "withdrawn by the authority", nodes),
+        Fault::LetGo { kept_min, .. } => {
+            let (zh, en) =
+                (format!("放弃 {kept_min} 分钟以前的日志"), format!("log older than {kept_min} min let go of"));
+            of(&zh, &en, "all")
+        }
         Fault::Hostile { nodes, does, .. } => {
             let does = tricks(does);
             of(&format!("敌对节点({})", does.zh), &format!("hostile ({})", does.en), nodes)

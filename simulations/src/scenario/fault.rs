@@ -148,6 +148,13 @@ pub enum Fault {
         /// When.
         at_min: u64,
     },
+    /// The authority lets go of the past, as its purge does. Nothing breaks by it, and that is what is looked for.
+    LetGo {
+        /// When.
+        at_min: u64,
+        /// How much of the past is kept.
+        kept_min: u64,
+    },
     /// Nodes do not keep to the protocol. Their operators are honest, their machines are not.
     Hostile {
         /// Which.
@@ -178,6 +185,7 @@ impl Fault {
             | Self::RestoredDisk { .. }
             | Self::Clock { .. }
             | Self::Withdrawn { .. }
+            | Self::LetGo { .. }
             | Self::Hostile { .. } => None,
         }
     }
@@ -186,6 +194,12 @@ impl Fault {
     #[must_use]
     pub const fn forks(&self) -> bool {
         matches!(self, Self::RestoredDisk { .. } | Self::Withdrawn { .. } | Self::Hostile { .. })
+    }
+
+    /// Whether disks hold less of a feed by it than was said.
+    #[must_use]
+    pub const fn lets_go(&self) -> bool {
+        matches!(self, Self::LetGo { .. })
     }
 
     /// Whether machines go off by it.
