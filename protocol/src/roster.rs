@@ -146,6 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn lanes_are_told_once_each_in_the_order_in_which_they_came() {
+        let root = SigningKey::from_bytes(&[1; 32]);
+        let mut roster = Roster::new(root.verifying_key());
+        for (node, lane) in [(1, 7), (2, 3), (3, 7), (4, 5)] {
+            let (node, name) = (NodeKey([node; 32]), Text::new("site").unwrap());
+            let certificate =
+                Certificate { node, role: Role::Site, name, lane: Lane(lane), serial: 1, from: 0, until: 9 };
+            roster.enrol(&certificate.sign(&root)).unwrap();
+        }
+        assert_eq!(roster.lanes(), [Lane(7), Lane(3), Lane(5)]);
+    }
+
+    #[test]
     fn the_higher_serial_holds_in_whatever_order_they_arrive() {
         let root = SigningKey::from_bytes(&[1; 32]);
         let (mut one, mut other) = (Roster::new(root.verifying_key()), Roster::new(root.verifying_key()));
