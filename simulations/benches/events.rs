@@ -13,10 +13,6 @@ use swabmesh_simulations::run::run;
 use swabmesh_simulations::scenario::Scenario;
 use swabmesh_simulations::world::World;
 
-/// As in the command.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Sites in a cell: what one street has.
 const CELL_SITES: usize = 5;
 /// Virtual minutes between two lines of progress.
