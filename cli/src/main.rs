@@ -16,10 +16,6 @@ mod print;
 
 use outcome::{EXIT_CODES, Outcome};
 
-/// A fifth of the simulator's time goes to memory with the system's allocator; measured in `docs/decisions/0024`.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Registration at nucleic-acid sampling sites, peer to peer and offline first (核酸采样登记).
 #[derive(Debug, Parser)]
 #[command(name = "swabmesh", version, arg_required_else_help = true, after_help = EXIT_CODES)]

@@ -203,6 +203,7 @@ pub struct Replica {
     indexed: Arrival,
     sign_at: Option<Mono>,
     hinted: renewal::Hinted,
+    own_names: renewal::OwnNames,
     outputs: VecDeque<Output>,
 }
 
@@ -270,6 +271,7 @@ impl Replica {
             indexed: held.indexed,
             sign_at: Some(Mono::default()),
             hinted: renewal::Hinted::default(),
+            own_names: renewal::OwnNames::default(),
             outputs: VecDeque::new(),
         };
         for (feed, _) in replica.cuts.iter().filter(|(_, cut)| cut.header.writer == replica.own.node) {

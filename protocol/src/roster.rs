@@ -1,18 +1,21 @@
 //! Who takes part: certificates held, and withdrawals (rule N2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::VerifyingKey;
 
 use crate::certificate::{Certificate, CertificateError};
 use crate::fact::{Mark, Role, Withdrawn};
-use crate::id::{FeedId, NodeKey, SeqNo};
+use crate::id::{FeedId, Lane, NodeKey, SeqNo};
 
 /// The certificates and withdrawals a node knows, under the root it was enrolled with.
 #[derive(Debug, Clone)]
 pub struct Roster {
     root: VerifyingKey,
     certificates: BTreeMap<NodeKey, Certificate>,
+    /// The lanes that any certificate ever named, in the order in which they came to be known.
+    lanes: Vec<Lane>,
+    known_lanes: BTreeSet<Lane>,
     withdrawn: BTreeMap<NodeKey, BTreeMap<FeedId, SeqNo>>,
 }
 
@@ -31,7 +34,13 @@ impl Roster {
     /// A roster that knows only the root.
     #[must_use]
     pub const fn new(root: VerifyingKey) -> Self {
-        Self { root, certificates: BTreeMap::new(), withdrawn: BTreeMap::new() }
+        Self {
+            root,
+            certificates: BTreeMap::new(),
+            lanes: Vec::new(),
+            known_lanes: BTreeSet::new(),
+            withdrawn: BTreeMap::new(),
+        }
     }
 
     /// The root key, pinned at enrolment.
@@ -48,6 +57,9 @@ impl Roster {
         let certificate = Certificate::open(bytes, &self.root)?;
         let newer = self.certificates.get(&certificate.node).is_none_or(|held| held.serial < certificate.serial);
         if newer {
+            if self.known_lanes.insert(certificate.lane) {
+                self.lanes.push(certificate.lane);
+            }
             self.certificates.insert(certificate.node, certificate.clone());
         }
         Ok((certificate, newer))
@@ -80,6 +92,12 @@ impl Roster {
     /// All certificates held.
     pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
         self.certificates.values()
+    }
+
+    /// The lanes that a node has or had, each once; further ones come behind.
+    #[must_use]
+    pub fn lanes(&self) -> &[Lane] {
+        &self.lanes
     }
 
     /// Whether a node was withdrawn.
@@ -118,7 +136,6 @@ mod tests {
 
     use super::*;
     use crate::fact::Remark;
-    use crate::id::Lane;
     use crate::text::Text;
 
     fn enrolled(serial: u32, name: &str, roster: &mut Roster, root: &SigningKey) {
@@ -126,6 +143,19 @@ mod tests {
         let name = Text::new(name).unwrap();
         let certificate = Certificate { node, role: Role::Site, name, lane: Lane(1), serial, from: 0, until: 9 };
         roster.enrol(&certificate.sign(root)).unwrap();
+    }
+
+    #[test]
+    fn lanes_are_told_once_each_in_the_order_in_which_they_came() {
+        let root = SigningKey::from_bytes(&[1; 32]);
+        let mut roster = Roster::new(root.verifying_key());
+        for (node, lane) in [(1, 7), (2, 3), (3, 7), (4, 5)] {
+            let (node, name) = (NodeKey([node; 32]), Text::new("site").unwrap());
+            let certificate =
+                Certificate { node, role: Role::Site, name, lane: Lane(lane), serial: 1, from: 0, until: 9 };
+            roster.enrol(&certificate.sign(&root)).unwrap();
+        }
+        assert_eq!(roster.lanes(), [Lane(7), Lane(3), Lane(5)]);
     }
 
     #[test]

@@ -11,10 +11,6 @@ use std::process::ExitCode;
 use swabmesh_simulations::run::{RunError, run};
 use swabmesh_simulations::scenario::Scenario;
 
-/// As in the command.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [name, first, last] = arguments.as_slice() else {

@@ -447,3 +447,35 @@ impl Network {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn two_that_refuse_each_other_dial_one_at_a_time_and_ever_more_rarely() {
+        let scenario = Scenario::named("clinic-day", 1).unwrap();
+        let city = City::found(&scenario, 1);
+        let mut network = Network::new(scenario.network, 1);
+        let (from, to) = (city.of_role(Role::Site).next().unwrap(), AUTHORITY);
+        let mut at = At(0);
+        let waits = |network: &Network| network.redials.get(&(from, to)).map(|redial| (redial.within_ms, redial.waits));
+        for within_ms in [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000] {
+            let (due, _) = network.redial(at, &city, from, to).unwrap();
+            assert!(network.redial(at, &city, from, to).is_none(), "it is about to");
+            assert_eq!(waits(&network), Some((within_ms, true)));
+            let stands = network.dial(due, &city, (from, to), [true; 2]);
+            assert_eq!(stands.len(), 2, "both ends hear of it");
+            at = stands.iter().map(|(at, _)| *at).max().unwrap().after_ms(1);
+            let link = network.links_between(from, to)[0];
+            network.close(at, link, from);
+            network.close(at, link, to);
+        }
+        let (due, _) = network.redial(at, &city, from, to).unwrap();
+        network.dial(due, &city, (from, to), [true; 2]);
+        let link = network.links_between(from, to)[0];
+        network.close(due.after_ms(90_000), link, from);
+        assert_eq!(waits(&network), None, "one that stood makes the next wait short");
+    }
+}

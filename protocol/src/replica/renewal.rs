@@ -2,11 +2,11 @@
 
 use rand_chacha::rand_core::Rng;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::Replica;
 use crate::exchange::frame::{Held, decode_heads};
-use crate::id::{Epoch, FeedHeader, FeedId, Lane, SeqNo};
+use crate::id::{Epoch, FeedHeader, FeedId, FeedShort, Lane, SeqNo};
 use crate::io::{Notice, Output};
 use crate::limits::HINTED_EPOCHS_MAX;
 use crate::time::{DAY_MS, Mono};
@@ -41,20 +41,26 @@ impl Hinted {
     }
 }
 
+/// The names of this node's feeds of one epoch. Each is hashed once: an authority has one in every cell of a city.
+#[derive(Debug, Default)]
+pub(super) struct OwnNames {
+    epoch: Option<Epoch>,
+    names: BTreeMap<FeedShort, FeedId>,
+    /// How many of the roster's lanes are among them.
+    lanes: usize,
+}
+
 impl Replica {
     /// A peer tells how far it holds feeds; more of ours than we have ourselves means that we lost it.
     ///
     /// Who invents it costs an epoch: only so many are begun on a peer's word. If it is true, what we signed comes from that
     /// peer by the ordinary sync, and is proof.
     pub(super) fn told_of_own(&mut self, told: impl Iterator<Item = Held>, word: Word) {
-        let mut empty = None;
         for Held { feed, seq } in told {
-            let id = match self.tips.durable.named(feed).next() {
-                Some((id, head)) => self.append.is_current(&head.header).then_some(*id),
-                None => {
-                    let empty: &Vec<FeedId> = empty.get_or_insert_with(|| self.own_feeds());
-                    empty.iter().find(|id| id.short() == feed).copied()
-                }
+            let held = self.tips.durable.named(feed).next().map(|(id, head)| (*id, head.header));
+            let id = match held {
+                Some((id, header)) => self.append.is_current(&header).then_some(id),
+                None => self.own_feed(feed),
             };
             let Some(id) = id else { continue };
             let here = self.tips.of(&id).map_or(SeqNo(0), |(here, _)| here);
@@ -70,12 +76,19 @@ impl Replica {
         }
     }
 
-    /// The feeds of this epoch that this node may have written to: in its own lane, for the whole city, and the
-    /// authority in every cell that has a node.
-    fn own_feeds(&self) -> Vec<FeedId> {
-        let cells = self.control.roster.certificates().map(|certificate| certificate.lane);
-        let lanes: BTreeSet<Lane> = cells.chain([self.own.lane, Lane::CITY]).collect();
-        lanes.into_iter().map(|lane| self.append.feed(lane)).collect()
+    /// The feed of this name, if this node may have written to it in this epoch: in its own lane, for the whole city, and
+    /// the authority in every cell that has a node.
+    fn own_feed(&mut self, name: FeedShort) -> Option<FeedId> {
+        let (append, epoch) = (&self.append, self.append.epoch());
+        if self.own_names.epoch != Some(epoch) {
+            let names = [self.own.lane, Lane::CITY].map(|lane| append.feed(lane)).map(|feed| (feed.short(), feed));
+            self.own_names = OwnNames { epoch: Some(epoch), names: names.into(), lanes: 0 };
+        }
+        let lanes = self.control.roster.lanes();
+        let further = lanes.iter().skip(self.own_names.lanes).map(|lane| append.feed(*lane));
+        self.own_names.names.extend(further.map(|feed| (feed.short(), feed)));
+        self.own_names.lanes = lanes.len();
+        self.own_names.names.get(&name).copied()
     }
 
     /// A chunk that this node signed came from elsewhere: it may lead on where our own log ends.
