@@ -338,9 +338,14 @@ impl Network {
     /// Ends every cut.
     pub fn heal_all(&mut self, at: At) -> Vec<(At, Later)> {
         self.garbles.clear();
-        self.overtaken.clear();
         let cuts: Vec<(NodeId, NodeId)> = self.cuts.keys().copied().collect();
+        // Nothing is lost inside a connection: what no frame has overtaken goes now, or nobody would ever answer it.
         let mut later = Vec::new();
+        for ((from, to), frames) in std::mem::take(&mut self.overtaken) {
+            if let Some(link) = self.links_between(from, to).first().copied() {
+                later.extend(frames.into_iter().filter_map(|bytes| self.put(at, link, from, to, bytes)));
+            }
+        }
         for (from, to) in cuts {
             self.cuts.entry((from, to)).and_modify(|(count, _)| *count = 1);
             later.extend(self.heal(at, from, to));
@@ -391,12 +396,23 @@ impl Network {
         vec![(at.after_ms(heard_ms), Later::Lost(link, peer))]
     }
 
+    /// Whether an end still takes a connection for one.
+    fn believes(&self, link: LinkId, node: NodeId) -> bool {
+        let up = |connection: &Connection| connection.up.get(connection.end(node)).copied();
+        self.connections.get(&link).and_then(up).unwrap_or_default()
+    }
+
     /// A node tries to reach another; `runs` says of both whether they do.
     pub fn dial(&mut self, at: At, city: &City, (from, to): (NodeId, NodeId), runs: [bool; 2]) -> Vec<(At, Later)> {
         self.redials.entry((from, to)).and_modify(|redial| redial.waits = false);
         let [runs, answers] = runs;
-        if !runs || !self.links_between(from, to).is_empty() {
+        let between = self.links_between(from, to);
+        if !runs || between.iter().any(|link| self.believes(*link, from)) {
             return Vec::new();
+        }
+        if !between.is_empty() {
+            // The other end has not heard that it is gone.
+            return self.redial(at, city, from, to).into_iter().collect();
         }
         let profile = self.profile(city, from, to);
         if !answers || self.is_cut(from, to) || self.is_cut(to, from) {

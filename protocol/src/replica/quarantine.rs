@@ -27,6 +27,12 @@ pub(super) struct Suspicion {
 }
 
 impl Replica {
+    /// Where a feed is cut, if it is: what lies from there on has other names.
+    #[must_use]
+    pub fn cut_at(&self, feed: &FeedId) -> Option<SeqNo> {
+        self.cuts.get(feed).map(|cut| cut.from)
+    }
+
     /// Judges a chunk of a feed that is cut; `None` when the feed is not.
     pub(super) fn place(&self, sealed: &SealedChunk) -> Option<Result<Placed, MergeRefusal>> {
         let feed = sealed.header().id();

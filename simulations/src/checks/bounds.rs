@@ -1,6 +1,7 @@
 //! Nothing grows without a bound: outputs of one input, frames, bytes under way, deadlines that come again at once.
 
 use swabmesh_protocol::exchange::frame::{BadFrame, Frame};
+use swabmesh_protocol::id::{FeedId, SeqNo};
 use swabmesh_protocol::io::{Deadline, Output};
 use swabmesh_protocol::limits::{CHUNK_BYTES_MAX, COMMANDS_MAX, FRAME_BYTES_MAX, UNACKED_BYTES_MAX};
 
@@ -42,13 +43,15 @@ impl Deadlines {
     }
 }
 
-/// A node says that a range will not come to pass: the part of it that its disk holds.
+/// A node says that a range will not come to pass: the part of it that its disk holds, below where `cut` says that the
+/// feed's own name ends.
 #[must_use]
-pub fn held_and_gone(bytes: &[u8], disk: &Disk) -> Option<String> {
+pub fn held_and_gone(bytes: &[u8], disk: &Disk, cut: impl Fn(&FeedId) -> Option<SeqNo>) -> Option<String> {
     let Ok(Frame::Gone(range)) = named(bytes, "gone")? else { return None };
     let (feed, height) = disk.named(range.feed).next()?;
     let begins = project::head(disk.tables(), &feed).ok().flatten().map_or(range.from, |record| record.first());
-    (height >= range.from && range.from >= begins)
+    let stands = cut(&feed).is_none_or(|cut| range.from < cut);
+    (height >= range.from && range.from >= begins && stands)
         .then(|| format!("{feed} from {} is gone, the disk holds {}", range.from.0, height.0))
 }
 

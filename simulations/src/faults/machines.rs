@@ -80,6 +80,8 @@ impl World {
         if let Some(node) = self.node_mut(id) {
             node.disk = image;
             node.epochs += 1;
+            // Also if the lost disk had gone on in another one by itself: nobody comes back to that.
+            node.epoch = None;
         }
         self.schedule(until, Event::Fault(FaultEvent::On(id)));
     }

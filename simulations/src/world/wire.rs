@@ -23,7 +23,9 @@ impl World {
         }
         // A frame that was changed on its way may speak of anything, and is answered all the same.
         let honest = self.adversaries.is_empty() && !self.network.is_garbled();
-        let gone = self.nodes.get(id.0).and_then(|node| bounds::held_and_gone(&bytes, &node.disk));
+        let gone = self.nodes.get(id.0).and_then(|node| {
+            bounds::held_and_gone(&bytes, &node.disk, |feed| node.replica().and_then(|replica| replica.cut_at(feed)))
+        });
         if let Some(what) = gone.filter(|_| honest) {
             self.violated(bounds::GONE_RULE, id, what);
         }
