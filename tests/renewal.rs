@@ -10,10 +10,9 @@ use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::enrolment::JoinAnswer;
 use swabmesh_protocol::entry::node_key;
 use swabmesh_protocol::id::hex;
+use swabmesh_protocol::time::DAY_S;
 use swabmesh_tests::place::{Place, carry, text};
 use swabmesh_tests::wait::{eventually, is};
-
-const DAY_S: u64 = 86_400;
 
 /// Longest wait for what an authority does every few seconds.
 const WITHIN: Duration = Duration::from_secs(60);

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use namespaces::Lab;
 use serde_json::Value;
-use swabmesh_tests::place::{Place, agree, copy, text};
+use swabmesh_tests::place::{Place, agree, carry, copy};
 use swabmesh_tests::wait::{eventually, is};
 
 /// Longest wait for anything; generous, because the machine is shared.
@@ -35,18 +35,17 @@ struct Courier {
 }
 
 impl Courier {
-    fn carry(&mut self, from: &Place, to: &Place, more: &[&str]) -> PathBuf {
+    fn carry(&mut self, from: &Place, to: &Place, more: &[&str]) -> String {
         self.sticks += 1;
-        let stick = self.bag.join(format!("stick-{}.swab", self.sticks));
-        from.done(&[&["bundle", "export", "--out", text(&stick).unwrap()], more].concat()).unwrap();
-        to.json(&["bundle", "import", text(&stick).unwrap()]).unwrap();
+        let (stick, report) = carry(&self.bag, &format!("stick-{}.swab", self.sticks), from, to, more).unwrap();
+        assert_eq!(report["refused"], 0, "{report}");
         stick
     }
 
     /// There with what the authority has not signed for, and back with what the site lacks.
     fn round(&mut self, site: &Place, city: &Place) {
         let stick = self.carry(site, city, &[]);
-        self.carry(city, site, &["--answer", text(&stick).unwrap()]);
+        self.carry(city, site, &["--answer", &stick]);
     }
 }
 

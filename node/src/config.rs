@@ -11,9 +11,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use swabmesh_protocol::certificate::RENEWED_BEFORE_S;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::Lane;
 use swabmesh_protocol::text::Text;
+use swabmesh_protocol::time::DAY_S;
 
 use self::setting::{Given, SETTINGS, Setting};
 use crate::runtime::Carrying;
@@ -21,8 +23,9 @@ use crate::runtime::Carrying;
 /// Beginning of every environment variable.
 const ENVIRONMENT_PREFIX: &str = "SWABMESH_";
 
-/// The default of [`Config::renew_days`].
-const RENEW_DAYS: u16 = 30;
+/// The default of [`Config::renew_days`]: from when on everybody else says that a certificate ends soon.
+#[expect(clippy::cast_possible_truncation, reason = "a few days")]
+const RENEW_DAYS: u16 = (RENEWED_BEFORE_S / DAY_S) as u16;
 
 /// A node's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -182,7 +182,7 @@ pub enum Command {
         /// Why.
         reason: Remark,
     },
-    /// The authority lets go of the beginnings of feeds, as [`crate::project::base_before`] found them.
+    /// The authority lets go of the beginnings of feeds, as [`crate::project::bases_before`] found them.
     Prune {
         /// Nothing stamped at this moment or later is among them.
         before: Wall,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
 
-use crate::fact::{Fact, Role, SealKey, in_a_document};
+use crate::fact::{Fact, Receipt, Role, SealKey, in_a_document};
 use crate::id::{FeedId, NodeKey, SeqNo};
 use crate::policy::Policy;
 use crate::roster::Roster;
@@ -37,10 +37,16 @@ pub enum Effect {
     Withdrawn(NodeKey),
     /// Feeds are durable at the authority.
     Receipted,
-    /// The beginnings of feeds are kept no more.
-    Pruned,
     /// The fact contradicts the root: it was kept in the log and not applied.
     NotOfTheRoot,
+}
+
+/// Notes up to where the authority signed for feeds.
+pub(crate) fn raise(receipts: &mut BTreeMap<FeedId, SeqNo>, receipt: &Receipt) {
+    for mark in &receipt.marks {
+        let held = receipts.entry(mark.feed).or_default();
+        *held = (*held).max(mark.seq);
+    }
 }
 
 impl Control {
@@ -88,10 +94,7 @@ impl Control {
                 Effect::None
             }
             Fact::Receipt(fact) => {
-                for mark in &fact.marks {
-                    let held = self.receipts.entry(mark.feed).or_default();
-                    *held = (*held).max(mark.seq);
-                }
+                raise(&mut self.receipts, fact);
                 Effect::Receipted
             }
             Fact::SealKey(fact) => {
@@ -100,10 +103,12 @@ impl Control {
                 }
                 Effect::None
             }
-            Fact::Pruned(_) => Effect::Pruned,
-            in_a_document!() | Fact::ForkProof(_) | Fact::ForkDecided(_) | Fact::Issued(_) | Fact::Revoked(_) => {
-                Effect::None
-            }
+            in_a_document!()
+            | Fact::ForkProof(_)
+            | Fact::ForkDecided(_)
+            | Fact::Issued(_)
+            | Fact::Revoked(_)
+            | Fact::Pruned(_) => Effect::None,
         }
     }
 

@@ -38,14 +38,14 @@ mod standing;
 mod subjects;
 
 pub use codes::{CodeRecord, CodeTotals, code, code_totals, codes, issued};
-pub use control::{control, fork_proofs, receipt_mark, receipted};
+pub use control::{control, fork_proofs, receipt_mark, receipted, receipts};
 pub use counts::{Counts, HourCount, counts, hours};
 pub use diverge::diverge;
 pub use documents::{DOCUMENT_FACTS_MAX, document_facts, speakers};
 pub use flags::{About, Flag, FlagKind, FlagState, Owner, Party, flags};
 pub use heads::{HeadRecord, head, heads};
 pub use people::{DUPLICATE_NEIGHBOURS_MAX, prior};
-pub use prune::{base_before, let_go};
+pub use prune::{bases_before, let_go};
 pub use ranges::{Entries, entries, entry, read_range};
 pub use relayout::{LayoutError, Relayout};
 pub use subjects::subjects;

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::certificate::Certificate;
 use crate::chunk::{OpenedChunk, SealedChunk};
+use crate::control;
 use crate::cuts::Cut;
 use crate::entry::{Entry, Strict, node_key};
 use crate::fact::{Fact, Pruned, Role};
@@ -150,6 +151,8 @@ struct Reading {
     written_here: BTreeMap<FeedId, FeedId>,
     own: NodeKey,
     roster: Roster,
+    /// What the authority signed for, in the tables and in the frames read so far.
+    receipts: BTreeMap<FeedId, SeqNo>,
     feeds: BTreeMap<FeedId, Feed>,
 }
 
@@ -172,6 +175,7 @@ impl Reading {
             written_here: BTreeMap::new(),
             own: node_key(&identity.key),
             roster,
+            receipts: project::receipts(view)?,
             feeds: BTreeMap::new(),
         };
         let held = &mut reading.found.held;
@@ -186,6 +190,7 @@ impl Reading {
         held.cursors = cursors(view)?;
         held.indexed = project::indexed(view)?;
         held.issued = project::code_totals(view)?.issued;
+        held.receipts = reading.receipts.clone();
         for (id, record) in project::quarantine::named_heads(view)? {
             if record.header.writer == reading.own {
                 held.registrations += record.registered;
@@ -198,9 +203,6 @@ impl Reading {
                 signature: checkpoint.signature,
                 arrival: record.arrival,
             });
-            if let Some(mark) = project::receipt_mark(view, &id)? {
-                held.receipts.insert(id, mark);
-            }
             reading.feeds.insert(id, Feed { head, counted: record.height });
         }
         Ok(reading)
@@ -267,6 +269,20 @@ impl Reading {
         Ok(Some(written_here.unwrap_or(feed)))
     }
 
+    /// Frames that follow may begin where the authority let go of what was before: the tables will, too.
+    fn begin_after(&mut self, pruned: &Pruned, arrival: Arrival) {
+        for base in &pruned.bases {
+            let id = base.feed();
+            let receipted = self.receipts.get(&id).copied().unwrap_or_default();
+            let cut = self.found.held.cuts.iter().any(|cut| cut.header == base.header);
+            let feed = self.feeds.entry(id).or_default();
+            let less = feed.head.is_none_or(|head| head.seq < base.seq());
+            if !cut && base.header.writer != self.own && less && base.holds(receipted, &Strict) {
+                feed.head = Some(Head::of(base, arrival));
+            }
+        }
+    }
+
     /// What an entry that the tables do not reflect says; `counted`: up to here they do.
     fn learn(&mut self, chunk: &OpenedChunk, entry: &Entry, counted: SeqNo, arrival: Arrival) {
         let Ok(fact) = Fact::from_bytes(&entry.fact) else { return };
@@ -283,23 +299,13 @@ impl Reading {
             if let Fact::Enrolled(enrolled) = &fact {
                 let _ = self.roster.enrol(&enrolled.certificate);
             }
+            if let Fact::Receipt(receipt) = &fact {
+                control::raise(&mut self.receipts, receipt);
+            }
             if let Fact::Pruned(pruned) = &fact {
                 self.begin_after(pruned, arrival);
             }
             self.found.held.control.push(fact);
-        }
-    }
-}
-
-impl Reading {
-    /// What the tables will do with it when they take it up; the replica looks again at what stands.
-    fn begin_after(&mut self, pruned: &Pruned, arrival: Arrival) {
-        for base in pruned.bases.iter().filter(|base| base.check(&Strict).is_ok()) {
-            let cut = self.found.held.cuts.iter().any(|cut| cut.header == base.header);
-            let feed = self.feeds.entry(base.feed()).or_default();
-            if !cut && base.header.writer != self.own && feed.head.is_none_or(|head| head.seq < base.seq()) {
-                feed.head = Some(Head::of(base, arrival));
-            }
         }
     }
 }

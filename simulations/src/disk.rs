@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ed25519_dalek::VerifyingKey;
 use swabmesh_protocol::certificate::Certificate;
-use swabmesh_protocol::chunk::SealedChunk;
+use swabmesh_protocol::chunk::{OpenedChunk, SealedChunk};
 use swabmesh_protocol::fact::Fact;
 use swabmesh_protocol::id::{FeedHeader, FeedId, FeedShort, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::io::{Arrival, RequestId};
@@ -36,6 +36,11 @@ struct Stored {
     /// Of a chunk: its feed and last number.
     last: Option<(FeedId, SeqNo)>,
     bytes: Vec<u8>,
+}
+
+/// The entries of a chunk that the core verified before it wrote it.
+pub fn opened(chunk: &[u8]) -> Option<OpenedChunk> {
+    SealedChunk::parse(chunk.to_vec()).and_then(|chunk| chunk.reopen()).ok()
 }
 
 /// What a chunk says about itself.
@@ -168,8 +173,7 @@ impl Disk {
 
     /// What a chunk says that nobody need hold any more counts as held.
     fn begin_after(&mut self, chunk: &[u8]) {
-        let opened = SealedChunk::parse(chunk.to_vec()).and_then(|chunk| chunk.reopen());
-        for entry in opened.iter().flat_map(|chunk| &chunk.entries) {
+        for entry in opened(chunk).iter().flat_map(|chunk| &chunk.entries) {
             let Ok(Fact::Pruned(pruned)) = Fact::from_bytes(&entry.fact) else { continue };
             for base in pruned.bases {
                 let (_, height) = self.heights.entry(base.feed()).or_insert((base.header, SeqNo(0)));
@@ -192,7 +196,7 @@ impl Disk {
             feed = Some((span.feed, span.header.writer, *height));
             last = Some((span.feed, span.last));
             if let Some(histories) = &mut self.histories
-                && let Ok(chunk) = SealedChunk::parse(pending.bytes.clone()).and_then(|chunk| chunk.reopen())
+                && let Some(chunk) = opened(&pending.bytes)
             {
                 histories.add(&chunk);
             }
@@ -240,7 +244,7 @@ impl Disk {
         let from = self.journal.partition_point(|stored| stored.arrival <= self.indexed);
         for stored in self.journal.range(from..) {
             if stored.last.is_some() {
-                if let Ok(chunk) = SealedChunk::parse(stored.bytes.clone()).and_then(|sealed| sealed.reopen()) {
+                if let Some(chunk) = opened(&stored.bytes) {
                     let outcome = project::apply(&mut batch, &chunk, stored.arrival, rules)?;
                     let partly = matches!(outcome.placed, Placed::Partly { .. });
                     projected.push(outcome);

@@ -49,7 +49,7 @@ impl Statements {
     ) -> Result<(), ViewError> {
         let to = to.min(after.saturating_add(limit));
         // What was let go of before this authority heard of the feed is nowhere.
-        self.through = after.max(head.first().0 - 1).min(to);
+        self.through = after.max(head.base.unwrap_or_default().0).min(to);
         for entry in entries(view, &head.header.id(), SeqNo(after.saturating_add(1)), SeqNo(to))? {
             let entry = entry?;
             self.through = entry.seq.0;

@@ -7,13 +7,13 @@ use sha2::{Digest, Sha256};
 use swabmesh_node::clock;
 use swabmesh_protocol::command::Command;
 use swabmesh_protocol::fact::{Base, Role};
-use swabmesh_protocol::id::{FeedId, Hash};
-use swabmesh_protocol::project::{base_before, let_go};
+use swabmesh_protocol::id::{FeedId, Hash, NodeKey};
+use swabmesh_protocol::project::{bases_before, let_go};
 use swabmesh_protocol::time::Wall;
 use swabmesh_protocol::view::{View, ViewError};
 
 use super::day::Day;
-use super::fold::{Roles, feeds};
+use super::fold::Roles;
 
 /// Feeds of one command to the core. Source: guess; a few dozen statements.
 const FEEDS_AT_ONCE: usize = 256;
@@ -55,14 +55,11 @@ impl Past {
     ) -> Result<Self, ViewError> {
         let kept = u32::try_from(retention_days).unwrap_or(u32::MAX);
         let before = before.min(Day(clock::day(now).saturating_sub(kept)));
+        let of = |writer: &NodeKey| roles.get(writer).is_some_and(|role| *role != Role::Authority);
         let mut past = Self { before, entries: 0, bases: BTreeMap::new() };
-        for head in feeds(view, roles)? {
-            let feed = head.header.id();
-            let of_authority = roles.get(&head.header.writer) == Some(&Role::Authority);
-            if !of_authority && let Some(base) = base_before(view, &feed, Wall(before.start_ms()))? {
-                past.entries += base.seq().0 - let_go(view, &feed)?.0;
-                past.bases.insert(feed, base);
-            }
+        for base in bases_before(view, Wall(before.start_ms()), of)? {
+            past.entries += base.seq().0 - let_go(view, &base.feed())?.0;
+            past.bases.insert(base.feed(), base);
         }
         Ok(past)
     }

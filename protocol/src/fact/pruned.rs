@@ -1,7 +1,7 @@
 //! The body of the fact that lets go of what retention has passed. Field numbers are positions in the body's array.
 
 use super::{Decode, Encode, Signed, Wall};
-use crate::entry::{BadSignature, Checkpoint, Verifier};
+use crate::entry::{Checkpoint, Verifier};
 use crate::id::{FeedHeader, FeedId, SeqNo};
 use crate::time::Stamp;
 
@@ -34,13 +34,12 @@ impl Base {
         self.signed.seq
     }
 
-    /// Checks that the feed's writer signed its history up to here.
-    ///
-    /// # Errors
-    /// [`BadSignature`].
-    pub fn check(&self, verifier: &dyn Verifier) -> Result<(), BadSignature> {
+    /// Whether the authority, which holds the feed up to `receipted`, may let go of it here: never more than it signed
+    /// for, and only what the feed's writer signed.
+    #[must_use]
+    pub fn holds(&self, receipted: SeqNo, verifier: &dyn Verifier) -> bool {
         let Signed { seq, head, signature } = self.signed;
-        verifier.check(&Checkpoint { seq, head, signature }, &self.header)
+        seq <= receipted && verifier.check(&Checkpoint { seq, head, signature }, &self.header).is_ok()
     }
 }
 

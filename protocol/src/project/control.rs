@@ -18,6 +18,8 @@
 //!
 //! Newest and oldest are by stamp, then entry.
 
+use std::collections::BTreeMap;
+
 use super::quarantine;
 use super::row::{self, Rest, damaged, entry_key};
 use crate::entry::Entry;
@@ -140,6 +142,21 @@ pub fn control<V: View>(view: &V) -> Result<Vec<(EntryId, Fact)>, ViewError> {
 pub fn receipt_mark<V: View>(view: &V, feed: &FeedId) -> Result<Option<SeqNo>, ViewError> {
     let value = view.get(Table::Control, &key(RECEIPT, &[&feed.0]))?;
     value.map(|value| Rest(&value).number().map(SeqNo).ok_or_else(|| damaged(Table::Control))).transpose()
+}
+
+/// Reads up to which entry the authority holds each feed durably, heard of here or not.
+///
+/// # Errors
+/// [`ViewError`]: our disk.
+pub fn receipts<V: View>(view: &V) -> Result<BTreeMap<FeedId, SeqNo>, ViewError> {
+    let mut receipts = BTreeMap::new();
+    row::for_each(view, Table::Control, &[RECEIPT], |key, value| {
+        let feed = Rest(key.get(1..).unwrap_or_default()).array().map(FeedId);
+        let (feed, mark) = feed.zip(Rest(&value).number()).ok_or_else(|| damaged(Table::Control))?;
+        receipts.insert(feed, SeqNo(mark));
+        Ok(())
+    })?;
+    Ok(receipts)
 }
 
 /// Reads up to which entry the authority holds what is held here under a name, the last of which is `height`.

@@ -75,7 +75,7 @@ pub(super) fn state<V: View>(
     for base in &fact.bases {
         let feed = base.feed();
         let receipted = receipt_mark(batch, &feed)?.unwrap_or_default();
-        let stands = base.header.writer != by && base.seq() <= receipted && base.check(&Strict).is_ok();
+        let stands = base.header.writer != by && base.holds(receipted, &Strict);
         if stands && let_go(batch, &feed)? < base.seq() && quarantine::cut(batch, &feed)?.is_none() {
             begin_at(batch, base, arrival, prunes)?;
         }
@@ -131,10 +131,8 @@ fn take_out<V: View>(
     let (from, to) = (pages::key(feed, SeqNo(0)), after_prefix(&feed.0));
     while let Some((key, value)) = batch.scan(Table::Pages, &from, &to, 1)?.pop() {
         let page = Page::read(&key, &value).ok_or_else(|| damaged(Table::Pages))?;
-        for entry in entries_of(&page, feed)?.iter().filter(|entry| entry.seq <= under_way.last) {
-            if entry.seq < under_way.next {
-                continue;
-            }
+        let wanted = under_way.next..=under_way.last;
+        for entry in entries_of(&page, feed)?.iter().filter(|entry| wanted.contains(&entry.seq)) {
             if batch.len() >= rules.keys_max {
                 under_way.write(batch, feed);
                 return Ok(false);
@@ -157,17 +155,24 @@ fn take_out<V: View>(
     Ok(true)
 }
 
-/// Finds how much of a feed may be let go of: up to the last signed entry that was made before a moment, and that the
-/// authority's receipts cover. `None` when that is nothing new, or the feed has two histories.
+/// Finds how much may be let go of, feed by feed of the writers asked for: up to the last signed entry that was made
+/// before a moment, and that the authority's receipts cover. Feeds of which that is nothing new, and those with two
+/// histories, are left out.
 ///
 /// # Errors
 /// [`ViewError`]: our disk.
-pub fn base_before<V: View>(view: &V, feed: &FeedId, before: Wall) -> Result<Option<Base>, ViewError> {
-    let receipted = receipt_mark(view, feed)?.unwrap_or_default();
-    let Some(record) = head(view, feed)?.filter(|record| record.header.id() == *feed) else { return Ok(None) };
-    if quarantine::cut(view, feed)?.is_some() {
-        return Ok(None);
+pub fn bases_before<V: View>(view: &V, before: Wall, of: impl Fn(&NodeKey) -> bool) -> Result<Vec<Base>, ViewError> {
+    let mut bases = Vec::new();
+    for (feed, record) in quarantine::named_heads(view)? {
+        if of(&record.header.writer) && quarantine::cut(view, &record.header.id())?.is_none() {
+            bases.extend(base_before(view, &feed, &record, before)?);
+        }
     }
+    Ok(bases)
+}
+
+fn base_before<V: View>(view: &V, feed: &FeedId, record: &HeadRecord, before: Wall) -> Result<Option<Base>, ViewError> {
+    let receipted = receipt_mark(view, feed)?.unwrap_or_default();
     let (stated, mut base) = (let_go(view, feed)?, None);
     let mut pages = Pages::from(view, *feed, stated.next().max(record.first()))?;
     while let Some(page) = pages.next()? {

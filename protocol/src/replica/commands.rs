@@ -242,7 +242,7 @@ impl Replica {
         self.stage_as(now, request, Role::Authority, vec![(lane, fact)]);
     }
 
-    fn stage_as(&mut self, now: Now, request: RequestId, role: Role, facts: Vec<(Lane, Fact)>) {
+    pub(super) fn stage_as(&mut self, now: Now, request: RequestId, role: Role, facts: Vec<(Lane, Fact)>) {
         if self.own.role == role {
             self.stage(now, request, facts, Draft::Done(Vec::new()));
         } else {
@@ -250,7 +250,7 @@ impl Replica {
         }
     }
 
-    pub(super) fn stage(&mut self, now: Now, request: RequestId, facts: Vec<(Lane, Fact)>, answer: Draft) {
+    fn stage(&mut self, now: Now, request: RequestId, facts: Vec<(Lane, Fact)>, answer: Draft) {
         if facts.is_empty() {
             self.reply(request, Ok(answer.complete(Vec::new())));
             return;

@@ -19,10 +19,10 @@ impl Replica {
                 Ok(fact @ Fact::ForkProof(_)) if !listens => drop(self.take_effect(&fact)),
                 Ok(_) | Err(_) if !listens => {}
                 Ok(fact) => {
-                    let effect = self.apply_control(entry_id, &chunk.header.writer, &fact);
-                    if let Effect::Enrolled(node) = effect {
+                    if let Effect::Enrolled(node) = self.apply_control(entry_id, &chunk.header.writer, &fact) {
                         self.unpark(now, node);
-                    } else if let (Effect::Pruned, Fact::Pruned(pruned)) = (effect, &fact) {
+                    }
+                    if let Fact::Pruned(pruned) = &fact {
                         self.want_no_more(now, pruned);
                     }
                 }
@@ -48,6 +48,7 @@ impl Replica {
     pub(super) fn take_effect(&mut self, fact: &Fact) -> Effect {
         let effect = self.control.apply(fact);
         self.cut_by(fact);
+        self.begin_after(fact);
         match &effect {
             Effect::Withdrawn(peer) => {
                 self.outputs.push_back(Output::Withdraw { peer: *peer });
@@ -55,11 +56,6 @@ impl Replica {
             Effect::Receipted => {
                 self.told_by_receipts();
                 self.release_receipted();
-            }
-            Effect::Pruned => {
-                if let Fact::Pruned(pruned) = fact {
-                    self.begin_after(pruned);
-                }
             }
             Effect::Enrolled(node) if *node == self.own.node => {
                 if let Fact::Enrolled(enrolled) = fact {

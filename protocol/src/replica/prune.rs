@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Replica, commands::Draft};
-use crate::command::Refusal;
-use crate::cuts::Cuts;
+use super::Replica;
 use crate::fact::{Base, Fact, Pruned, Role};
-use crate::frontier::{Frontier, Head};
+use crate::frontier::Head;
 use crate::id::{FeedId, Lane, SeqNo};
 use crate::io::RequestId;
 use crate::limits::PRUNED_BASES_MAX;
@@ -15,10 +13,6 @@ use crate::time::{Now, Wall};
 impl Replica {
     /// The authority lets go of the beginnings of feeds: everybody but itself takes them out.
     pub(super) fn prune(&mut self, now: Now, request: RequestId, before: Wall, bases: Vec<Base>) {
-        if self.own.role != Role::Authority {
-            self.reply(request, Err(Refusal::Role { role: self.own.role }));
-            return;
-        }
         let mut by_lane: BTreeMap<Lane, Vec<Base>> = BTreeMap::new();
         for base in bases {
             by_lane.entry(base.header.lane).or_default().push(base);
@@ -28,21 +22,21 @@ impl Replica {
             few.map(move |fact| (lane, Fact::from(fact))).collect::<Vec<_>>()
         });
         let facts = facts.collect();
-        self.stage(now, request, facts, Draft::Done(Vec::new()));
+        self.stage_as(now, request, Role::Authority, facts);
     }
 
     /// Feeds of which less is held than the authority let go of begin after that.
-    pub(super) fn begin_after(&mut self, pruned: &Pruned) {
+    pub(super) fn begin_after(&mut self, fact: &Fact) {
+        let Fact::Pruned(pruned) = fact else { return };
         let arrival = self.tips.durable.newest();
         for base in &pruned.bases {
             let feed = base.feed();
+            let ours = self.lanes.contains(base.header.lane) && !self.append.is_own(&base.header);
+            if !ours || self.is_past(&feed, base.seq()) || self.cuts.get(&feed).is_some() {
+                continue;
+            }
             let receipted = self.control.receipts.get(&feed).copied().unwrap_or_default();
-            let stands = self.lanes.contains(base.header.lane) && !self.append.is_own(&base.header);
-            if stands
-                && base.seq() <= receipted
-                && is_ahead(base, &self.tips.durable, &self.cuts)
-                && base.check(&*self.verifier).is_ok()
-            {
+            if base.holds(receipted, &*self.verifier) {
                 self.tips.durable.set(Head::of(base, arrival));
                 if self.tips.ahead.get(&feed).is_some_and(|(ahead, _)| *ahead <= base.seq()) {
                     self.tips.ahead.remove(&feed);
@@ -65,9 +59,4 @@ impl Replica {
     pub(super) fn is_past(&self, feed: &FeedId, last: SeqNo) -> bool {
         self.tips.durable.get(feed).is_some_and(|head| head.seq >= last)
     }
-}
-
-fn is_ahead(base: &Base, durable: &Frontier, cuts: &Cuts) -> bool {
-    let feed = base.feed();
-    cuts.get(&feed).is_none() && durable.get(&feed).is_none_or(|head| head.seq < base.seq())
 }

@@ -3,7 +3,7 @@
 use swabmesh_protocol::command::{Command, Refusal};
 use swabmesh_protocol::fact::{Base, Role};
 use swabmesh_protocol::id::SeqNo;
-use swabmesh_protocol::project::{self, base_before};
+use swabmesh_protocol::project::{self, bases_before};
 use swabmesh_protocol::time::Wall;
 use swabmesh_protocol::view::MemoryTables;
 
@@ -53,8 +53,7 @@ impl Street {
     fn bases(&self, of: usize) -> Vec<Base> {
         let tables = &self.world.machines[of].disk.tables;
         let before = Wall(MORNING + self.second_day);
-        let feeds = project::heads(tables).unwrap().into_iter().filter(|head| head.header.writer != node(AUTHORITY));
-        feeds.filter_map(|head| base_before(tables, &head.header.id(), before).unwrap()).collect()
+        bases_before(tables, before, |writer| *writer != node(AUTHORITY)).unwrap()
     }
 
     /// The authority lets go of the first day.
@@ -179,4 +178,28 @@ fn nothing_goes_that_no_receipt_covers_and_nobody_but_the_authority_lets_go() {
     street.world.run(10_000);
     assert_eq!(street.held(SITE_AT), (Some(1), FIRST_DAY + 45));
     assert_eq!(street.root(SITE_AT), street.root(AUTHORITY_AT));
+}
+
+#[test]
+fn a_machine_that_never_heard_of_a_feed_takes_no_base_above_the_receipts_before_a_start_or_after() {
+    let street = Street::new();
+    let told = street.bases(SITE_AT);
+    let tables = &street.world.machines[SITE_AT].disk.tables;
+    let record = project::head(tables, &told[0].feed()).unwrap().unwrap();
+    let above = Base { signed: record.signed.unwrap(), stamp: record.stamp, ..told[0] };
+    // The authority alone says it, with the feed itself out of reach and no receipt that goes so far.
+    let mut world = World::new(&[SITE]);
+    let ms = world.ms;
+    world.at(0).command(ms, Command::Prune { before: Wall(MORNING + ms), bases: vec![above] }).unwrap();
+    world.connect(0, 1);
+    world.run(3_000);
+    world.disconnect();
+    let ms = world.ms;
+    let before = world.at(1).status(ms).root;
+    let with_tables = world.machines[1].disk.clone();
+    let mut alone = with_tables.clone();
+    alone.tables = MemoryTables::default();
+    for disk in [with_tables, alone] {
+        assert_eq!(Machine::start(SITE, disk, ms).status(ms).root, before);
+    }
 }

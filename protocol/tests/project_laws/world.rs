@@ -11,7 +11,7 @@ use swabmesh_protocol::entry::node_key;
 use swabmesh_protocol::fact::*;
 use swabmesh_protocol::id::{Barcode, CodeId, EntryId, Epoch, FeedHeader, FeedId, Hash, Lane, NodeKey, Person, SeqNo};
 use swabmesh_protocol::io::Arrival;
-use swabmesh_protocol::project::{self, HeadRecord, Placed, Projected, Rules, base_before, head};
+use swabmesh_protocol::project::{self, HeadRecord, Placed, Projected, Rules, bases_before, head};
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::{Stamp, Wall};
 use swabmesh_protocol::view::{Batch, MemoryTables, Row, Table, View};
@@ -189,8 +189,8 @@ pub(crate) fn let_go(replica: &mut Replica, before_ms: u64) -> (OpenedChunk, Ope
     let marks = |record: HeadRecord| Mark { feed: record.header.id(), seq: record.height };
     let marks = project::heads(&replica.tables).unwrap().into_iter().map(marks).collect();
     let receipts = authority_says(replica, Receipt { marks });
-    let base = |of| base_before(&replica.tables, &feed(of), before).unwrap();
-    let bases = [SITE, SITE_AGAIN, OTHER_SITE, LAB, OTHER_LAB].into_iter().filter_map(base).collect();
+    let of = |writer: &NodeKey| role_of(writer).is_some_and(|role| role != Role::Authority);
+    let bases = bases_before(&replica.tables, before, of).unwrap();
     (receipts, authority_says(replica, Pruned { before, bases }))
 }
 

@@ -125,12 +125,7 @@ impl World {
         let Some(node) = self.nodes.get(AUTHORITY.0) else { return Ok(()) };
         let before = Wall(node.clock.wall(self.at).0.saturating_sub(kept_ms));
         let own = self.city.citizen(AUTHORITY).map(|citizen| citizen.node);
-        let mut bases = Vec::new();
-        for record in project::heads(node.disk.tables())? {
-            if Some(record.header.writer) != own {
-                bases.extend(project::base_before(node.disk.tables(), &record.header.id(), before)?);
-            }
-        }
+        let bases = project::bases_before(node.disk.tables(), before, |writer| Some(*writer) != own)?;
         self.line(AUTHORITY, format_args!("lets go of the beginnings of {} feeds", bases.len()));
         let request = RequestId(LETTING_GO_FROM + fault as u64);
         self.schedule(self.at, Event::Order(request, Box::new(Command::Prune { before, bases })));

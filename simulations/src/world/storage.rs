@@ -1,13 +1,12 @@
 //! What a node asks of its disk, and what the disk answers.
 
-use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::io::{Arrival, Input, PersistError, Query, RequestId};
 use swabmesh_protocol::project::Placed;
 
 use super::{Event, World};
 use crate::checks::receipts;
 use crate::city::{AUTHORITY, NodeId};
-use crate::disk::{Answered, Pending, Span};
+use crate::disk::{Answered, Pending, Span, opened};
 use crate::node::Broken;
 
 impl World {
@@ -18,8 +17,7 @@ impl World {
             self.line(id, format_args!("persist {feed} {}..{} {size} B", first.0, last.0));
             if own && id == AUTHORITY {
                 let disk = self.nodes.get(id.0).map(|node| &node.disk);
-                let chunk = SealedChunk::parse(pending.bytes().to_vec()).and_then(|chunk| chunk.reopen());
-                let early = disk.zip(chunk.ok());
+                let early = disk.zip(opened(pending.bytes()));
                 if let Some(what) = early.and_then(|(disk, chunk)| receipts::claimed_too_early(&chunk, disk)) {
                     self.violated(receipts::RECEIPT_RULE, id, what);
                 }
