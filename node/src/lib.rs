@@ -15,6 +15,7 @@ pub mod home;
 pub mod http;
 pub mod intake;
 pub mod keys;
+pub mod loopback;
 pub mod network;
 pub mod page;
 pub mod picture;

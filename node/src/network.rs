@@ -293,13 +293,12 @@ pub enum NetworkError {
     #[error("the node key cannot carry the transport's handshake")]
     Key(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// An address cannot be listened on: taken, not of this machine, or not TCP over IP.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {reason}; stop what runs there, or choose another address with --listen")]
     Listen {
         /// The address.
         address: Multiaddr,
         /// What the system said.
-        #[source]
-        source: libp2p::TransportError<io::Error>,
+        reason: String,
     },
     /// The network interfaces cannot be watched, which multicast needs.
     #[error("cannot look for neighbours by multicast")]

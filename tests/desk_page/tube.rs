@@ -2,6 +2,7 @@
 
 use image::{GrayImage, Luma};
 use serde_json::{Value, json};
+use swabmesh_node::loopback::free_address;
 use swabmesh_tests::browser::{Browser, ESCAPE, Options};
 use swabmesh_tests::site::{Rig, must, resident};
 
@@ -72,17 +73,12 @@ fn label(desk: &Desk, module_px: u32) -> GrayImage {
     label
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[test]
 fn over_tls_a_tablets_camera_opens_a_tube_by_its_label_and_registers_a_person_by_the_code() {
     if !browser() {
         return;
     }
-    let address = format!("127.0.0.1:{}", free_port());
+    let address = free_address().unwrap().to_string();
     let rig = Rig::build(&["--https-listen", &address]).unwrap();
     rig.wait_in_sync().unwrap();
     let page = format!("https://{address}/");

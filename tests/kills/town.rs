@@ -1,9 +1,9 @@
 //! An authority, a site and a laboratory: processes on loopback, that can be killed and started again.
 
-use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use serde_json::Value;
+use swabmesh_node::loopback::free_address;
 use swabmesh_tests::place::Place;
 
 /// Longest wait for an answer: a node that was killed gives none.
@@ -63,14 +63,10 @@ pub(crate) struct Town {
     _directory: tempfile::TempDir,
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 impl Town {
     pub(crate) fn build() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let addresses = Kind::ALL.map(|_| free_address().to_string());
+        let addresses = Kind::ALL.map(|_| free_address().unwrap().to_string());
         let place =
             |kind: Kind, address: &str| Place::at(kind.role(), directory.path().join(kind.role())).listening(address);
         let mut nodes = Kind::ALL.map(|kind| place(kind, &addresses[kind as usize]));

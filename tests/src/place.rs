@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use swabmesh_node::loopback::free_address;
 
 use crate::program::{self, Answer};
 use crate::wait::{eventually, is};
@@ -201,9 +202,12 @@ impl Place {
     pub fn start(&mut self, more: &[&str]) -> io::Result<()> {
         let (ready, log) = (self.data.join("ready"), self.data.join("log"));
         let _ = std::fs::remove_file(&ready);
-        let pages = self.url.strip_prefix("http://").unwrap_or("127.0.0.1:0");
+        let pages = match self.url.strip_prefix("http://") {
+            Some(kept) => kept.to_owned(),
+            None => free_address()?.to_string(),
+        };
         let mut command = self.command()?;
-        command.args([self.role, "run", "--no-mdns", "--http-listen", pages, "--listen", &self.listen]);
+        command.args([self.role, "run", "--no-mdns", "--http-listen", &pages, "--listen", &self.listen]);
         command.args(&self.flags).args(more).arg("--data").arg(&self.data).arg("--ready-file").arg(&ready);
         let written = std::fs::File::options().create(true).append(true).open(&log)?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(written);

@@ -20,7 +20,7 @@ use super::link::Stop;
 use super::links::{Links, Live, Opened};
 use super::rate::LinkBytes;
 use super::streams::{Opening, StreamEvent};
-use super::transport::{Behaviours, BehavioursEvent};
+use super::transport::{Behaviours, BehavioursEvent, root_cause};
 use super::uplink::{Change, Uplink};
 use super::{LinkId, NetworkCommand, NetworkEvent, NetworkTimes};
 
@@ -409,15 +409,6 @@ async fn pass_on(events: &mpsc::Sender<NetworkEvent>, hints: &mut VecDeque<Netwo
 /// Of one dialled by each side, it keeps its own. Of two dialled by the same side, the newer: who dials again has lost the older.
 const fn newer_is_better(older_is_ours: bool, newer_is_ours: bool) -> bool {
     newer_is_ours || !older_is_ours
-}
-
-/// What the system said in the end: the layers in between only repeat it.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut root = error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    root.to_string()
 }
 
 fn refusal(cause: ConnectionDenied) -> Refusal {

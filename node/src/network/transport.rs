@@ -1,5 +1,6 @@
 //! The libp2p stack: TCP or websocket, noise, the muxer, and the behaviours in their order.
 
+use std::error::Error;
 use std::time::Duration;
 
 use libp2p::core::upgrade::Version;
@@ -65,7 +66,17 @@ pub(super) fn swarm(config: &NetworkConfig) -> Result<Swarm<Behaviours>, Network
     };
     let mut swarm = Swarm::new(transport, behaviours, peer, swarm::Config::with_tokio_executor());
     for address in &config.listen {
-        swarm.listen_on(address.clone()).map_err(|source| NetworkError::Listen { address: address.clone(), source })?;
+        let listening = swarm.listen_on(address.clone());
+        listening.map_err(|error| NetworkError::Listen { address: address.clone(), reason: root_cause(&error) })?;
     }
     Ok(swarm)
+}
+
+/// What the system said in the end: the layers in between only repeat it.
+pub(super) fn root_cause(error: &dyn Error) -> String {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    root.to_string()
 }

@@ -13,7 +13,7 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("authority", &["protocol", "node"]),
     ("simulations", &["protocol"]),
     ("cli", &["protocol", "node", "desk", "authority", "simulations"]),
-    ("tests", &["protocol"]),
+    ("tests", &["protocol", "node"]),
     ("fuzz", &["protocol"]),
 ];
 

@@ -1,7 +1,7 @@
 //! One node of the demo: a directory, and a process while it runs.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use swabmesh_node::loopback::free_address;
 
 use crate::client::Client;
 
@@ -32,11 +33,6 @@ pub(super) struct Place {
     pub(super) uplink: Option<SocketAddr>,
     http: SocketAddr,
     process: Option<Child>,
-}
-
-/// A free port of loopback. Somebody else could take it before the node does; then the node says so.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// Runs this program with arguments and returns what it printed, whatever its exit code; JSON lines are for the caller.
