@@ -175,7 +175,7 @@ impl Replica {
             peers: self.peers(),
             feeds: self.tips.durable.len() as u64,
             entries: self.entries(),
-            arrivals: self.tips.durable.newest().0,
+            arrivals: self.arrived().0,
             indexed: self.indexed.0,
             root: self.tips.durable.root(&Lanes::All),
             lists: self.control.knowledge.status.iter().map(list).collect(),
@@ -230,10 +230,16 @@ impl Replica {
         self.exchange.sessions().filter(|(_, session)| session.open.is_some()).count()
     }
 
+    /// The newest arrival that is durable.
+    #[must_use]
+    pub fn arrived(&self) -> Arrival {
+        self.tips.durable.newest()
+    }
+
     /// Whether the tables reflect everything that is durable.
     #[must_use]
     pub fn is_indexed(&self) -> bool {
-        self.indexed >= self.tips.durable.newest()
+        self.indexed >= self.arrived()
     }
 
     fn peers(&self) -> Vec<PeerStatus> {

@@ -85,6 +85,37 @@ fn meet(a: u8, b: u8, leave: fn(&mut World)) {
     }
 }
 
+/// As after a power cut with an index that was saved long ago: the journal has what the tables have not.
+#[test]
+fn what_the_other_machine_wrote_is_not_counted_as_ones_own_before_the_tables_know_whose_it_is() {
+    let mut world = World::new(&[SITE]);
+    let [authority, site] = [0, 1];
+    let clone = world.machines[site].disk.clone();
+    let clone = world.add(SITE, clone);
+    work(&mut world, site, "A1", 3);
+    work(&mut world, clone, "B1", 5);
+    let mut saved = Vec::new();
+    for machine in [clone, site, clone, site] {
+        world.connect(machine, authority);
+        for _ in 0..200 {
+            world.run(SOON_MS / 100);
+            saved.push(world.machines[site].disk.tables.clone());
+        }
+        world.disconnect();
+    }
+    assert_eq!(world.differ(site, authority), None);
+    let expected = own(&world, site);
+    assert_eq!((expected.registrations, expected.at_authority), (3, 3));
+    let held = world.machines[site].disk.clone();
+    for tables in saved {
+        let mut again = Machine::start(SITE, Disk { tables, ..held.clone() }, world.ms);
+        let Counts { registrations, only_here, .. } = again.status(world.ms).own;
+        assert!((registrations, only_here) == (3, 0) || only_here == 3, "{only_here} before the tables caught up");
+        again.catch_up(world.ms);
+        assert_eq!(again.status(world.ms).own, expected);
+    }
+}
+
 const APART: [(u8, u8); 5] = [(3, 1), (1, 3), (2, 2), (0, 1), (9, 9)];
 
 #[test]

@@ -48,8 +48,8 @@ pub(crate) fn certificate_from(n: u8, serial: u32, from: u64, until: u64) -> Vec
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Disk {
     pub(crate) tables: MemoryTables,
-    journal: Vec<Vec<u8>>,
-    epoch: Option<Epoch>,
+    pub(crate) journal: Vec<Vec<u8>>,
+    pub(crate) epoch: Option<Epoch>,
 }
 
 /// A running node.
@@ -156,10 +156,25 @@ impl Machine {
     fn write(&mut self, bytes: Vec<u8>) -> Arrival {
         self.disk.journal.push(bytes.clone());
         let arrival = Arrival(self.disk.journal.len() as u64);
+        self.index(bytes, arrival);
+        arrival
+    }
+
+    /// Brings the tables up to the journal, as a start does when it finds them behind.
+    pub(crate) fn catch_up(&mut self, ms: u64) {
+        let behind = usize::try_from(project::indexed(&self.disk.tables).unwrap().0).unwrap();
+        let frames: Vec<(u64, Vec<u8>)> = (1..).zip(self.disk.journal.clone()).skip(behind).collect();
+        for (arrival, bytes) in frames {
+            self.index(bytes, Arrival(arrival));
+            self.handle(ms, Input::Indexed { through: Arrival(arrival) });
+        }
+    }
+
+    fn index(&mut self, bytes: Vec<u8>, arrival: Arrival) {
         let identity_root = key(ROOT).verifying_key();
         if let Ok(certificate) = Certificate::open(&bytes, &identity_root) {
             self.disk.tables.apply(vec![restore::kept(&certificate.node, bytes)]);
-            return arrival;
+            return;
         }
         let chunk = SealedChunk::parse(bytes).unwrap().reopen().unwrap();
         let role_of = |writer: &NodeKey| match self.replica.standing(writer, &chunk.header.id()) {
@@ -174,7 +189,7 @@ impl Machine {
             let writes = batch.into_writes();
             self.disk.tables.apply(writes);
             if !matches!(projected.placed, Placed::Partly { .. }) {
-                return arrival;
+                return;
             }
         }
     }
