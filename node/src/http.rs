@@ -18,6 +18,7 @@ pub mod results;
 pub mod tubes;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -48,6 +49,10 @@ const LINES_DEFAULT: usize = 100;
 
 /// Lines of a list at most.
 const LINES_MAX: usize = 1_000;
+
+/// Longest wait for the tables to show what was decided; they follow by milliseconds. Source: guess; what a person waits
+/// for a page.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the handlers work with; clones share it.
 #[derive(Clone)]
@@ -82,6 +87,17 @@ impl Shell {
     /// A [`Problem`]: nothing was done, and what to do instead.
     pub async fn command(&self, command: Command) -> Result<Reply, Problem> {
         Ok(self.node.command(command).await?)
+    }
+
+    /// Does what a person decides on a page, and answers when the next page shows it, or cannot show it yet.
+    ///
+    /// # Errors
+    /// A [`Problem`]: nothing was done, and what to do instead.
+    pub async fn decide(&self, command: Command) -> Result<Reply, Problem> {
+        let reply = self.command(command).await?;
+        // It is on disk: a node that stops now has decided all the same.
+        let _ = self.node.shown(SHOWN_WITHIN).await;
+        Ok(reply)
     }
 
     /// Carries out a command that neither registers nor issues.

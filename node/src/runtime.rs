@@ -15,7 +15,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use swabmesh_protocol::certificate::Certificate;
 use swabmesh_protocol::command::{Command, Refusal, Reply};
 use swabmesh_protocol::fact::Role;
-use swabmesh_protocol::io::{Carried, ImportRefusal, Imported};
+use swabmesh_protocol::io::{Arrival, Carried, ImportRefusal, Imported};
 use swabmesh_protocol::replica::{Identity, Replica, RestoreError, Signed};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -132,6 +132,8 @@ pub struct NodeHandle {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     certificate: watch::Receiver<Vec<u8>>,
     tables: Tables,
+    /// Up to where the tables reflect the log.
+    indexed: watch::Receiver<Arrival>,
     ended: watch::Receiver<bool>,
 }
 
@@ -183,7 +185,7 @@ impl NodeHandle {
         let (requests, request_queue) = mpsc::channel(COMMANDS_QUEUE);
         let (ended_sender, ended) = watch::channel(false);
         let known = (peers, peers::Peers::new(uplink_hours));
-        let queues = driver::Queues { network: network_events, requests: request_queue, indexed };
+        let queues = driver::Queues { network: network_events, requests: request_queue, indexed: indexed.clone() };
         let driver = driver::Driver::new(queues, replica, tables.clone(), carrier, indexer, known, restored.stranded);
         let (snapshots, certificate) = (driver.snapshots(), driver.certificate());
         // Timers of its own: on the shared runtime each new deadline would wake one of its threads to take note of it.
@@ -192,7 +194,7 @@ impl NodeHandle {
             runtime.block_on(driver.run());
             let _ = ended_sender.send(true);
         })?;
-        Ok(Self { requests, snapshots, certificate, tables, ended })
+        Ok(Self { requests, snapshots, certificate, tables, indexed, ended })
     }
 
     /// Does what a person at this node wants, and answers when it is on disk.
@@ -204,6 +206,18 @@ impl NodeHandle {
         let request = Request::Command(Box::new(command), answer);
         self.requests.send(request).await.map_err(|_| Refusal::Busy)?;
         answered.await.map_err(|_| Refusal::Busy)?
+    }
+
+    /// Waits until the tables show everything that is on disk by now, or for as long as said: whoever decided something
+    /// is not asked for it again.
+    ///
+    /// # Errors
+    /// [`Stopping`].
+    pub async fn shown(&self, within: Duration) -> Result<(), Stopping> {
+        let arrived = self.inspect(Replica::arrived).await?;
+        let mut indexed = self.indexed.clone();
+        let shown = indexed.wait_for(|through| *through >= arrived);
+        tokio::time::timeout(within, shown).await.map_or(Ok(()), |shown| shown.map(drop).map_err(|_| Stopping))
     }
 
     /// Gives the core something that was carried here; the answer comes when it is held durably, or refused.

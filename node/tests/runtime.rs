@@ -12,8 +12,9 @@ use swabmesh_node::runtime::NodeHandle;
 use swabmesh_protocol::code::{Kind, OfKind};
 use swabmesh_protocol::command::{Command, Issue, Presented, Refusal, Register, Reply, Verdict as Judged};
 use swabmesh_protocol::entry::node_key;
-use swabmesh_protocol::fact::Role;
+use swabmesh_protocol::fact::{Role, Subject};
 use swabmesh_protocol::id::Person;
+use swabmesh_protocol::project;
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::verify::Verdict;
 
@@ -112,6 +113,21 @@ async fn a_node_started_again_goes_on_where_it_stopped() {
     assert_eq!(site.snapshot().core.own.only_here, 1);
     let again = register(&site, "T1", &code, None).await.unwrap();
     assert_eq!(again.earlier.first().map(|earlier| earlier.registration), first.registration);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_the_tables_is_shown_what_was_decided() {
+    let dirs = tempfile::tempdir().unwrap();
+    let setup = City::new().setup(&dirs.path().join("a"), key(11), Role::Site, "Gate", 1, &[]);
+    let site = NodeHandle::start(setup).await.unwrap();
+    for number in 0..50 {
+        let tube = format!("T{number}");
+        open(&site, &tube).await;
+        site.shown(Duration::from_secs(60)).await.unwrap();
+        let subject = Subject::Tube(tube.parse().unwrap());
+        assert_eq!(project::document_facts(site.view(), &subject).unwrap().len(), 1, "{tube}");
+    }
     site.stop().await;
 }
 

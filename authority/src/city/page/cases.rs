@@ -181,7 +181,7 @@ pub(super) struct Decision {
 pub(super) async fn decide(State(hall): State<Hall>, sent: Sent<Decision>) -> Answer {
     let Decision { tube, register, value, reason } = sent.typed;
     let (subject, operator) = (Subject::Tube(tube), sent.session.who);
-    hall.shell.command(Command::Review { subject, register, value, reason, operator }).await?;
+    hall.shell.decide(Command::Review { subject, register, value, reason, operator }).await?;
     Ok(Redirect::to("/city/cases").into_response())
 }
 
@@ -196,7 +196,7 @@ pub(super) async fn duplicate(State(hall): State<Hall>, sent: Sent<Duplicate>) -
     let Duplicate { choice, reason } = sent.typed;
     let command = chosen(&choice, sent.session.who, reason);
     let command = command.ok_or_else(|| Problem::malformed("no such choice", "Load the page again."))?;
-    hall.shell.command(command).await?;
+    hall.shell.decide(command).await?;
     Ok(Redirect::to("/city/cases").into_response())
 }
 
