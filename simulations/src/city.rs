@@ -166,6 +166,11 @@ impl City {
         self.twins.get(&id).copied()
     }
 
+    /// Machines that have the key of another.
+    pub fn cloned(&self) -> impl Iterator<Item = NodeId> {
+        self.twins.keys().copied()
+    }
+
     /// What a node is called.
     #[must_use]
     pub fn name(&self, id: NodeId) -> &str {
