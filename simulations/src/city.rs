@@ -15,7 +15,7 @@ use swabmesh_protocol::text::Text;
 use swabmesh_protocol::trust::{IssuerKey, TrustList};
 
 use crate::chance::derive;
-use crate::scenario::{Scenario, ScenarioError};
+use crate::scenario::{Fault, Scenario, ScenarioError};
 
 /// A node, by its place in the city: the authority first, then laboratories, then sites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,9 +25,9 @@ pub struct NodeId(pub usize);
 pub const AUTHORITY: NodeId = NodeId(0);
 
 /// One of those who take part.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Citizen {
-    /// `authority`, `lab-1`, `site-1`.
+    /// `authority`, `lab-1`, `site-1`; `site-1-clone` is the second machine with that site's key.
     pub name: String,
     /// What it is.
     pub role: Role,
@@ -52,6 +52,17 @@ impl Citizen {
             Role::Site => Lanes::Of([Lane::CITY, self.lane].into()),
         }
     }
+
+    /// Whether a scenario's selector means it.
+    fn is_meant(&self, selector: &str) -> bool {
+        let cell = selector.strip_prefix("cell-").and_then(|cell| cell.parse().ok()).map(Lane);
+        match selector {
+            "all" => true,
+            "sites" => self.role == Role::Site,
+            "labs" => self.role == Role::Lab,
+            name => self.name == name || (self.role == Role::Site && Some(self.lane) == cell),
+        }
+    }
 }
 
 /// Everybody, and what the root signed.
@@ -67,6 +78,8 @@ pub struct City {
     pub signed: Signed,
     /// Who dials or is dialled by whom.
     acquaintances: Vec<BTreeSet<NodeId>>,
+    /// Machines of which each two have one key, both ways.
+    twins: BTreeMap<NodeId, NodeId>,
 }
 
 fn key(seed: u64, label: &str, number: usize) -> SigningKey {
@@ -102,6 +115,12 @@ impl City {
         for citizen in citizens.iter_mut().filter(|citizen| citizen.role == Role::Site && without_line(citizen)) {
             citizen.dials.retain(|peer| *peer != AUTHORITY);
         }
+        let mut twins = BTreeMap::new();
+        for (of, twin) in clones(scenario, &citizens) {
+            let clone = NodeId(citizens.len());
+            twins.extend([(of, clone), (clone, of)]);
+            citizens.push(twin);
+        }
         let mut acquaintances = vec![BTreeSet::new(); citizens.len()];
         for (id, citizen) in citizens.iter().enumerate() {
             for peer in &citizen.dials {
@@ -116,7 +135,7 @@ impl City {
             trust: trust.sign(&root, Algorithm::EdDsa).unwrap_or_default(),
             policy: Policy { version: 1, ..Policy::default() }.sign(&root, Algorithm::EdDsa).unwrap_or_default(),
         };
-        Self { citizens, root, issuer, signed, acquaintances }
+        Self { citizens, root, issuer, signed, acquaintances, twins }
     }
 
     /// Everybody's places.
@@ -141,6 +160,12 @@ impl City {
         self.acquaintances.get(id.0).into_iter().flatten().copied().collect()
     }
 
+    /// The other machine with the key of this one.
+    #[must_use]
+    pub fn twin(&self, id: NodeId) -> Option<NodeId> {
+        self.twins.get(&id).copied()
+    }
+
     /// What a node is called.
     #[must_use]
     pub fn name(&self, id: NodeId) -> &str {
@@ -152,14 +177,8 @@ impl City {
     /// # Errors
     /// [`ScenarioError::Selector`] when it means nobody.
     pub fn select(&self, selector: &str) -> Result<Vec<NodeId>, ScenarioError> {
-        let cell = selector.strip_prefix("cell-").and_then(|cell| cell.parse().ok()).map(Lane);
-        let meant = |citizen: &Citizen| match selector {
-            "all" => true,
-            "sites" => citizen.role == Role::Site,
-            "labs" => citizen.role == Role::Lab,
-            name => citizen.name == name || (citizen.role == Role::Site && Some(citizen.lane) == cell),
-        };
-        let found: Vec<NodeId> = self.ids().filter(|id| self.citizen(*id).is_some_and(meant)).collect();
+        let meant = |id: &NodeId| self.citizen(*id).is_some_and(|citizen| citizen.is_meant(selector));
+        let found: Vec<NodeId> = self.ids().filter(meant).collect();
         if found.is_empty() { Err(ScenarioError::Selector(selector.to_owned())) } else { Ok(found) }
     }
 }
@@ -171,6 +190,16 @@ fn citizen(root: &SigningKey, seed: u64, (label, number): (&str, usize), role: R
     let certificate =
         Certificate { node, role, name: Text::truncated(&name), lane, serial: 1, from: 0, until: u64::from(u32::MAX) };
     Citizen { name, role, lane, node, certificate: certificate.sign(root), key, dials: Vec::new() }
+}
+
+/// The second machines of sites that a scenario clones; they dial whom the first does.
+fn clones(scenario: &Scenario, citizens: &[Citizen]) -> Vec<(NodeId, Citizen)> {
+    let cloned: Vec<&str> = scenario.fault.iter().filter_map(Fault::clones).collect();
+    let is_cloned =
+        |citizen: &Citizen| citizen.role == Role::Site && cloned.iter().any(|nodes| citizen.is_meant(nodes));
+    let twin = |citizen: &Citizen| Citizen { name: format!("{}-clone", citizen.name), ..citizen.clone() };
+    let places = citizens.iter().enumerate().filter(|(_, citizen)| is_cloned(citizen));
+    places.map(|(at, citizen)| (NodeId(at), twin(citizen))).collect()
 }
 
 /// Everybody dials the authority, and a site the next ones of its cell, as mDNS would show them.

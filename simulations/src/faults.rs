@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use swabmesh_protocol::id::Epoch;
+
 use crate::chance::Chance;
 use crate::city::{AUTHORITY, NodeId};
 use crate::disk::Disk;
@@ -40,6 +42,11 @@ pub(crate) enum Strike {
     RoomAgain(NodeId),
     CopyDisk(NodeId),
     RestoreDisk(NodeId, At),
+    /// The second machine begins, with the copy of the first one's disk.
+    BeginClone {
+        of: NodeId,
+        clone: NodeId,
+    },
     Clock(NodeId, ClockFault),
     Withdraw(NodeId),
     /// Of what is older than this. Milliseconds.
@@ -69,7 +76,8 @@ pub(crate) struct Faults {
     chance: Chance,
     calm: bool,
     down: BTreeSet<NodeId>,
-    copies: BTreeMap<NodeId, Disk>,
+    /// Copies of disks and the epochs they were in, for a fault.
+    copies: BTreeMap<(usize, NodeId), (Disk, Epoch)>,
     /// Nodes the authority has withdrawn, or was asked to.
     pub(crate) withdrawn: BTreeSet<NodeId>,
 }
@@ -157,8 +165,9 @@ impl World {
             Strike::PowerCut(id, again) => self.power_cut(fault, id, again),
             Strike::FullDisk(id, again) => self.full_disk(fault, id, again),
             Strike::RoomAgain(id) => self.set_full(id, false),
-            Strike::CopyDisk(id) => self.copy_disk(id),
+            Strike::CopyDisk(id) => self.copy_disk(fault, id),
             Strike::RestoreDisk(id, until) => self.restore_disk(fault, id, until),
+            Strike::BeginClone { of, clone } => self.begin_clone(fault, of, clone)?,
             Strike::Clock(id, clock) => self.set_clock(fault, id, clock),
             Strike::Withdraw(id) => self.withdraw_node(fault, id),
             Strike::LetGo(kept_ms) => self.let_go(fault, kept_ms)?,

@@ -81,6 +81,12 @@ impl Node {
         }
     }
 
+    /// The lifetime of its store.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch.unwrap_or(Epoch((self.epochs << EPOCH_SHIFT) + self.id.0 as u64 + 1))
+    }
+
     /// Who it is, in this life.
     #[must_use]
     pub fn identity(&self, city: &City, seed: u64) -> Option<Identity> {
@@ -89,7 +95,7 @@ impl Node {
             key: citizen.key.clone(),
             certificate: citizen.certificate.clone(),
             root: city.root.verifying_key(),
-            epoch: self.epoch.unwrap_or(Epoch((self.epochs << EPOCH_SHIFT) + self.id.0 as u64 + 1)),
+            epoch: self.epoch(),
             seed: derive(seed, &citizen.name, u64::from(self.life)),
             issuers: (self.id == AUTHORITY).then(|| city.issuer.clone()).into_iter().collect(),
         })
@@ -105,7 +111,7 @@ impl Node {
         let Some(identity) = self.identity(city, seed) else { return Ok(None) };
         let mut found = restore::held(&identity, city.signed.clone(), self.disk.tables(), self.disk.frames())?;
         let held = std::mem::take(&mut found.held);
-        found.held.heads = held.heads.clone();
+        (found.held.heads, found.held.branches) = (held.heads.clone(), held.branches.clone());
         let mut replica = Replica::restore(identity, held)?;
         replica.verify_with(Box::new(checked));
         self.replica = Some(replica);

@@ -195,8 +195,10 @@ impl World {
         }
         let Some(authority) = self.nodes.get(AUTHORITY.0) else { return Ok(None) };
         let outside = self.outside_writers();
-        let foreign: BTreeSet<FeedId> = authority.disk.feeds_of(&outside).map(|(feed, _)| feed).collect();
-        let heights = Heights::of(&authority.disk, &foreign);
+        let foreign = authority.disk.feeds_of(&outside).map(|(feed, _)| feed);
+        // How far each history of a forked feed is held is asked by itself.
+        let apart: BTreeSet<FeedId> = foreign.chain(self.forks.iter().copied()).collect();
+        let heights = Heights::of(&authority.disk, &apart);
         let nodes = self.nodes.iter().zip(&self.city.citizens).filter(|(node, _)| !self.is_outside(node.id));
         let mut nodes: Vec<(&Node, &Citizen)> = nodes.collect();
         nodes.sort_by_key(|(node, _)| node.id != first);

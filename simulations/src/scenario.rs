@@ -32,7 +32,7 @@ macro_rules! built_in {
     };
 }
 
-const BUILT_IN: [(&str, &str); 14] = built_in![
+const BUILT_IN: [(&str, &str); 15] = built_in![
     "clinic-day",
     "district-cut",
     "authority-down-6h",
@@ -41,6 +41,7 @@ const BUILT_IN: [(&str, &str); 14] = built_in![
     "clock-chaos",
     "power-cuts",
     "restore-from-backup",
+    "cloned-machine",
     "hostile-node",
     "withdrawn-node",
     "city-morning",

@@ -263,9 +263,18 @@ impl World {
             }
             Err(refusal) => self.line(id, format_args!("refuse {}: {refusal}", request.0)),
         }
-        if let Some(forgotten) = self.workload.reply(self.at, id, request, result) {
+        let forgotten = self.workload.reply(self.at, id, request, result);
+        // What stands above a fork waits for the authority to decide: until then not even its writer counts it.
+        if let Some(forgotten) = forgotten.filter(|_| !self.has_two_histories(id)) {
             self.violated("desks-read-what-they-wrote", id, forgotten.what);
         }
+    }
+
+    /// Whether anybody noticed that a feed of this node has two histories.
+    fn has_two_histories(&self, id: NodeId) -> bool {
+        let Some((node, citizen)) = self.nodes.get(id.0).zip(self.city.citizen(id)) else { return false };
+        let mut own = node.disk.headers().filter(|(_, header)| header.writer == citizen.node);
+        own.any(|(feed, _)| self.forks.contains(&feed))
     }
 
     fn schedule_deadline(&mut self, id: NodeId) {

@@ -154,6 +154,13 @@ fn a_hostile_node_costs_honest_ones_nothing() {
 }
 
 #[test]
+fn two_machines_with_one_key_are_found_out_and_what_both_registered_is_kept() {
+    let report = smaller("cloned-machine", 1, 6, Some(200));
+    assert_eq!(report.forks_proved, 1, "the one whose copy is old hears so before it appends: {report:#?}");
+    assert!(report.quarantined > 0, "{report:#?}");
+}
+
+#[test]
 fn what_a_withdrawn_node_goes_on_writing_stays_out() {
     smaller("withdrawn-node", 1, 8, Some(120));
 }

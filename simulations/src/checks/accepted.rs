@@ -56,8 +56,13 @@ impl Accepted {
 
     /// A node was restored. Returns what it had promised and does not find.
     #[must_use]
-    pub fn restored(&self, node: NodeId, heads: &[Head]) -> Option<String> {
-        let found: BTreeMap<FeedId, SeqNo> = heads.iter().map(|head| (head.header.id(), head.seq)).collect();
+    pub fn restored<'a>(&self, node: NodeId, heads: impl Iterator<Item = &'a Head>) -> Option<String> {
+        // Of the histories of a feed the longest: which is its own, only the tables say.
+        let mut found: BTreeMap<FeedId, SeqNo> = BTreeMap::new();
+        for head in heads {
+            let longest = found.entry(head.header.id()).or_default();
+            *longest = (*longest).max(head.seq);
+        }
         let promised = &self.by_node.get(&node)?.through;
         let lost = promised.iter().filter(|(feed, seq)| found.get(feed).copied().unwrap_or_default() < **seq);
         let lost: Vec<String> = lost.map(|(feed, seq)| format!("{feed}:{}", seq.0)).collect();
@@ -98,9 +103,7 @@ impl Accepted {
                 // The authority let go of it, and keeps it.
                 continue;
             }
-            let entry = project::entry(disk.tables(), *registration)?;
-            let fact = entry.and_then(|entry| Fact::from_bytes(&entry.fact).ok());
-            if !matches!(fact, Some(Fact::Registered(fact)) if fact.person == *person) {
+            if !is_registered(disk, *registration, person)? {
                 missing.push(*registration);
             }
         }
@@ -120,6 +123,19 @@ impl Accepted {
     }
 }
 
+/// Whether an entry is the registration of a person, in whichever history of its feed.
+fn is_registered(disk: &Disk, entry: EntryId, person: &Person) -> Result<bool, ViewError> {
+    let branches = project::quarantine::branches(disk.tables(), &entry.feed)?;
+    for feed in branches.into_iter().map(|(branch, _)| branch).chain([entry.feed]) {
+        let entry = project::entry(disk.tables(), EntryId { feed, ..entry })?;
+        let fact = entry.and_then(|entry| Fact::from_bytes(&entry.fact).ok());
+        if matches!(fact, Some(Fact::Registered(fact)) if fact.person == *person) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,9 +146,9 @@ mod tests {
         let entry = EntryId { feed: FeedId([3; 16]), seq: SeqNo(2) };
         let reply = Reply::Done { entries: vec![entry], warnings: Vec::new() };
         assert!(accepted.replied(NodeId(1), &Disk::default(), &reply).is_some());
-        assert!(accepted.restored(NodeId(1), &[]).is_some());
-        assert_eq!(accepted.restored(NodeId(2), &[]), None, "another node promised nothing");
+        assert!(accepted.restored(NodeId(1), [].iter()).is_some());
+        assert_eq!(accepted.restored(NodeId(2), [].iter()), None, "another node promised nothing");
         assert_eq!(accepted.disk_died(NodeId(1), |_| SeqNo(0)), 0, "it was no registration");
-        assert_eq!(accepted.restored(NodeId(1), &[]), None, "that disk is gone");
+        assert_eq!(accepted.restored(NodeId(1), [].iter()), None, "that disk is gone");
     }
 }

@@ -18,24 +18,26 @@ use crate::disk::Disk;
 /// Its name in reports.
 pub const RULE: &str = "healed-nodes-agree";
 
-/// The frontier of a disk's tables, without the feeds of some writers.
+/// The frontier of a disk's tables, without the feeds of some writers. A feed of two histories ends where they part,
+/// and each goes on under a name of its own.
 ///
 /// # Errors
 /// [`ViewError`]: the tables cannot be read.
 pub fn frontier(disk: &Disk, without: &BTreeSet<NodeKey>) -> Result<Frontier, ViewError> {
     let mut frontier = Frontier::default();
-    for record in project::heads(disk.tables())? {
+    for (name, record) in project::quarantine::named_heads(disk.tables())? {
         if without.contains(&record.header.writer) {
             continue;
         }
-        frontier.set(Head {
+        let head = Head {
             header: record.header,
             seq: record.height,
             hash: record.head,
             stamp: record.stamp,
             signature: [0; 64],
             arrival: record.arrival,
-        });
+        };
+        frontier.set_as(name, head);
     }
     Ok(frontier)
 }

@@ -117,6 +117,14 @@ impl World {
                     self.strike_at(number, At(at_min * MINUTE_MS), Strike::RestoreDisk(id, until));
                 }
             }
+            Fault::Cloned { nodes, copied_min, at_min } => {
+                for of in self.city.select(&nodes)? {
+                    let Some(clone) = self.city.twin(of).filter(|clone| *clone > of) else { continue };
+                    self.faults.down.insert(clone);
+                    self.strike_at(number, At(copied_min * MINUTE_MS), Strike::CopyDisk(of));
+                    self.strike_at(number, At(at_min * MINUTE_MS), Strike::BeginClone { of, clone });
+                }
+            }
             Fault::Clock { nodes, at_min, jump_s_max, year, drift_ppm_max, frozen } => {
                 for id in self.city.select(&nodes)? {
                     let clock = ClockFault { jump_s_max, year, drift_ppm_max, frozen };

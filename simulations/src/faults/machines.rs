@@ -57,16 +57,29 @@ impl World {
         }
     }
 
-    pub(super) fn copy_disk(&mut self, id: NodeId) {
+    pub(super) fn copy_disk(&mut self, fault: usize, id: NodeId) {
         self.line(id, format_args!("disk copied"));
-        if let Some(image) = self.nodes.get(id.0).map(|node| node.disk.image()) {
-            self.faults.copies.insert(id, image);
+        if let Some(node) = self.nodes.get(id.0) {
+            self.faults.copies.insert((fault, id), (node.disk.image(), node.epoch()));
         }
+    }
+
+    /// A copy of a disk is switched on in a second machine, which knows nothing of the first.
+    pub(super) fn begin_clone(&mut self, fault: usize, of: NodeId, clone: NodeId) -> Result<(), Broken> {
+        let Some((image, epoch)) = self.faults.copies.remove(&(fault, of)) else { return Ok(()) };
+        self.at_work(fault, &[of, clone], At(u64::MAX));
+        self.line(clone, format_args!("begins with the copy, in epoch {:016x}", epoch.0));
+        if let Some(node) = self.node_mut(clone) {
+            node.disk = image;
+            node.epoch = Some(epoch);
+        }
+        self.faults.down.remove(&clone);
+        self.switch_on(clone)
     }
 
     /// The disk dies; the machine comes back with the copy and a new epoch.
     pub(super) fn restore_disk(&mut self, fault: usize, id: NodeId, until: At) {
-        let Some(image) = self.faults.copies.remove(&id) else { return };
+        let Some((image, _)) = self.faults.copies.remove(&(fault, id)) else { return };
         self.history.episodes.broke(fault, self.network.links_of(id).len() as u64);
         self.switch_off(id);
         self.at_work(fault, &[id], until);

@@ -133,6 +133,9 @@ pub(super) fn fault(fault: &Fault) -> Said {
         }
         Fault::FullDisk { nodes, .. } => of("磁盘将满", "disk nearly full", nodes),
         Fault::RestoredDisk { nodes, .. } => of("磁盘损坏,从旧备份恢复", "disk died, restored from an old copy", nodes),
+        Fault::Cloned { nodes, .. } => {
+            of("磁盘被复制,两台机器同一密钥", "disk copied, two machines with one key", nodes)
+        }
         Fault::Clock { nodes, year: Some(year), .. } => {
             let (zh, en) = (format!("时钟显示 {year} 年"), format!("clock shows {year}"));
             of(&zh, &en, nodes)

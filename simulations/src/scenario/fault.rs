@@ -122,6 +122,16 @@ pub enum Fault {
         /// How long the machine is off.
         off_min: u64,
     },
+    /// A second machine begins with a copy of a site's disk: the same key, and a log that ends where the copy does. It
+    /// has a desk and lines of its own, and is called as the site is, with `-clone` behind it.
+    Cloned {
+        /// Which.
+        nodes: String,
+        /// When the copy was made.
+        copied_min: u64,
+        /// When the second machine begins.
+        at_min: u64,
+    },
     /// Clocks are set wrong.
     Clock {
         /// Whose.
@@ -183,6 +193,7 @@ impl Fault {
             | Self::Swizzle { .. }
             | Self::FullDisk { .. }
             | Self::RestoredDisk { .. }
+            | Self::Cloned { .. }
             | Self::Clock { .. }
             | Self::Withdrawn { .. }
             | Self::LetGo { .. }
@@ -193,7 +204,13 @@ impl Fault {
     /// Whether some feed may get two histories by it, or a part that does not count.
     #[must_use]
     pub const fn forks(&self) -> bool {
-        matches!(self, Self::RestoredDisk { .. } | Self::Withdrawn { .. } | Self::Hostile { .. })
+        matches!(self, Self::RestoredDisk { .. } | Self::Cloned { .. } | Self::Withdrawn { .. } | Self::Hostile { .. })
+    }
+
+    /// Whose machines get a second one.
+    #[must_use]
+    pub const fn clones(&self) -> Option<&str> {
+        if let Self::Cloned { nodes, .. } = self { Some(nodes.as_str()) } else { None }
     }
 
     /// Whether disks hold less of a feed by it than was said.

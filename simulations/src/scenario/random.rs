@@ -50,7 +50,8 @@ pub(super) fn scenario(seed: u64) -> Scenario {
             ..Uplink::default()
         },
     };
-    let fault = (0..chance.below(5)).filter_map(|_| fault(&mut chance)).collect();
+    let mut fault: Vec<Fault> = (0..chance.below(5)).filter_map(|_| fault(&mut chance)).collect();
+    fault.extend(cloned(&mut chance, sites));
     Scenario {
         name: super::RANDOM.to_owned(),
         about: "Another world with each seed.".to_owned(),
@@ -117,6 +118,14 @@ fn fault(chance: &mut Chance) -> Option<Fault> {
             frozen: chance.happens(300),
         },
     })
+}
+
+/// Now and then a site's disk is in two machines: the last site's, as others break the first one's.
+fn cloned(chance: &mut Chance, sites: usize) -> Option<Fault> {
+    let copied_min = chance.between(1, 6);
+    let at_min = copied_min + chance.between(0, 4);
+    let cloned = chance.happens(150) && sites > 1;
+    cloned.then(|| Fault::Cloned { nodes: format!("site-{sites}"), copied_min, at_min })
 }
 
 fn few_per_mille(chance: &mut Chance) -> u32 {

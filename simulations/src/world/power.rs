@@ -15,7 +15,8 @@ impl World {
         let Some(Found { held, skipped }) = node.start(at, &self.city, seed, checked)? else { return Ok(()) };
         let outputs = node.first_outputs();
         self.line(id, format_args!("on: {} feeds, {} frames passed over", held.heads.len(), skipped.len()));
-        if let Some(what) = self.accepted.restored(id, &held.heads) {
+        let branches = held.branches.iter().map(|(_, head)| head);
+        if let Some(what) = self.accepted.restored(id, held.heads.iter().chain(branches)) {
             self.violated(accepted::RULE, id, what);
         }
         if id == AUTHORITY {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use swabmesh_protocol::id::NodeKey;
+use swabmesh_protocol::id::{FeedId, NodeKey, SeqNo};
 use swabmesh_protocol::io::{Input, LinkId};
 
 use super::World;
@@ -24,7 +24,12 @@ impl World {
         // A frame that was changed on its way may speak of anything, and is answered all the same.
         let honest = self.adversaries.is_empty() && !self.network.is_garbled();
         let gone = self.nodes.get(id.0).and_then(|node| {
-            bounds::held_and_gone(&bytes, &node.disk, |feed| node.replica().and_then(|replica| replica.cut_at(feed)))
+            // Who sent the second of two histories hears that it is not taken under that name.
+            let cut = |feed: &FeedId| match node.replica() {
+                Some(replica) if !self.forks.contains(feed) => replica.cut_at(feed),
+                _ => Some(SeqNo(0)),
+            };
+            bounds::held_and_gone(&bytes, &node.disk, cut)
         });
         if let Some(what) = gone.filter(|_| honest) {
             self.violated(bounds::GONE_RULE, id, what);
@@ -95,6 +100,21 @@ impl World {
             let lower = node.min(peer);
             let gone = if self.network.dialled(link, lower) { other } else { link };
             self.drop_link(node, gone)?;
+        }
+        self.settle_twins(link, node, peer)
+    }
+
+    /// Of two machines with one key a node keeps one connection: to its carrier they are one that dialled again.
+    fn settle_twins(&mut self, link: LinkId, node: NodeId, peer: NodeId) -> Result<(), Broken> {
+        let key = |id| self.city.citizen(id).map(|citizen| citizen.node);
+        // Only the node of the lower key does; the other machine has but one.
+        if key(node) > key(peer) {
+            return Ok(());
+        }
+        let twin = self.city.twin(peer);
+        for older in twin.map(|twin| self.network.links_between(node, twin)).unwrap_or_default() {
+            let newer_is_better = self.network.dialled(link, node) || !self.network.dialled(older, node);
+            self.drop_link(node, if newer_is_better { older } else { link })?;
         }
         Ok(())
     }
