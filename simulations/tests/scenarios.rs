@@ -89,7 +89,7 @@ fn a_district_without_any_line_is_at_the_authority_by_courier() {
 }
 
 #[test]
-fn sticks_that_machines_without_power_or_room_write_and_read_lose_nothing() {
+fn sticks_lose_nothing_when_their_machines_lose_power_room_or_disks_or_are_cloned() {
     let text = "
         name = 'sticks'
         minutes = 120
@@ -112,6 +112,11 @@ fn sticks_that_machines_without_power_or_room_write_and_read_lose_nothing() {
         copied_min = 30
         at_min = 50
         off_min = 5
+        [[fault]]
+        kind = 'cloned'
+        nodes = 'site-2'
+        copied_min = 20
+        at_min = 40
         [[courier]]
         serves = 'sites'
         every_min = 15

@@ -175,7 +175,7 @@ fn given(intake: &mut Intake) -> (Vec<(u64, Carried)>, Step) {
     loop {
         match intake.next_step().unwrap() {
             Step::Give(number, carried) => given.push((number, carried)),
-            step => return (given, step),
+            step @ (Step::Await | Step::More | Step::Settle | Step::Done) => return (given, step),
         }
     }
 }
