@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use swabmesh_protocol::bundle::{self, Aim, Ask};
+use swabmesh_protocol::bundle::{self, Aim, Ask, WriteError};
 use swabmesh_protocol::io::RequestId;
 use swabmesh_protocol::limits::BUNDLE_SETTLES_MS_MAX;
 use swabmesh_protocol::replica::Replica;
@@ -24,6 +24,9 @@ mod stick;
 
 use reading::Reading;
 use stick::Stick;
+
+/// What a node's tables say they hold can be written on a stick.
+const RULE: &str = "what-is-held-can-be-carried";
 
 const MINUTE_MS: u64 = 60_000;
 /// A courier who finds a machine off, or without room, asks again after this long. Milliseconds.
@@ -197,7 +200,7 @@ impl World {
     }
 
     /// A stick with the bundle that a node is asked for.
-    fn write(&self, id: NodeId, ask: Ask) -> Result<Stick, Broken> {
+    fn write(&mut self, id: NodeId, ask: Ask) -> Result<Stick, Broken> {
         let (Some(node), Some(citizen)) = (self.nodes.get(id.0), self.city.citizen(id)) else {
             return Ok(Stick::default());
         };
@@ -207,7 +210,15 @@ impl World {
         signed.push(citizen.certificate.clone());
         signed.extend(restore::certificates(tables)?);
         let writing = bundle::export(tables, &maker, signed, node.now(self.at).wall, ask)?;
-        Ok(Stick::new(writing.collect::<Result<Vec<_>, _>>()?.concat()))
+        match writing.collect::<Result<Vec<_>, _>>() {
+            Ok(records) => Ok(Stick::new(records.concat())),
+            Err(WriteError::View(error)) => Err(error.into()),
+            // Nothing is pruned between the plan and the reading here, and no disk is damaged.
+            Err(error @ (WriteError::TooMany | WriteError::Gone { .. })) => {
+                self.violated(RULE, id, error.to_string());
+                Ok(Stick::default())
+            }
+        }
     }
 
     fn send_off(&mut self, courier: &Courier, trip: Trip, stick: Stick) {

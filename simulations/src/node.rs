@@ -2,7 +2,6 @@
 
 use ed25519_dalek::VerifyingKey;
 use swabmesh_protocol::answer;
-use swabmesh_protocol::bundle::WriteError;
 use swabmesh_protocol::fact::Role;
 use swabmesh_protocol::id::{Epoch, FeedId, NodeKey};
 use swabmesh_protocol::io::{Answer, Deadline, Input, Output, Query};
@@ -32,9 +31,6 @@ pub enum Broken {
     /// A node's own certificate does not hold.
     #[error(transparent)]
     Restore(#[from] RestoreError),
-    /// A bundle cannot be made of what the tables hold.
-    #[error(transparent)]
-    Bundle(#[from] WriteError),
 }
 
 /// One machine.

@@ -54,7 +54,7 @@ fn is_at_authority(world: &World, chunk: &SealedChunk) -> bool {
 
 #[test]
 fn a_truncated_bundle_of_a_site_delivers_its_whole_chunks_and_no_other() {
-    let world = cut_off();
+    let mut world = cut_off();
     let whole = world.write(SITE, Ask::default()).unwrap();
     let chunks = chunks(&whole);
     assert_eq!(chunks.len(), 3, "its own day, and its neighbours'");
