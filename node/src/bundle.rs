@@ -13,7 +13,7 @@ pub use wipe::{Loss, losses};
 
 use std::time::Duration;
 
+use swabmesh_protocol::limits::BUNDLE_SETTLES_MS_MAX;
+
 /// How long a bundle waits until what arrived is written, signed for and shown.
-///
-/// Source: twice the interval of receipts that a policy has by default.
-const SETTLES_WITHIN: Duration = Duration::from_secs(10);
+const SETTLES_WITHIN: Duration = Duration::from_millis(BUNDLE_SETTLES_MS_MAX);

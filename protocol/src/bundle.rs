@@ -13,6 +13,8 @@
 //! ```
 //! A reader that meets damage goes on at the next record that holds. Kinds it does not know it passes over.
 
+mod export;
+mod intake;
 mod manifest;
 mod plan;
 mod scan;
@@ -20,6 +22,8 @@ pub mod series;
 mod survey;
 mod write;
 
+pub use export::{Ask, Maker, export};
+pub use intake::{Came, Intake, IntakeError, Step};
 pub use manifest::{Aim, Line, Manifest};
 pub use plan::{Planned, Wish, plan};
 pub use scan::{Condition, Piece, Scanner};

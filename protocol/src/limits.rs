@@ -131,6 +131,17 @@ pub const BUNDLE_RECORD_BYTES_MAX: usize = CHUNK_BYTES_MAX;
 /// Bytes of a damaged bundle hashed in vain before no more of it is tried: a thousand damaged chunks of full size.
 pub const BUNDLE_VAIN_BYTES_MAX: usize = 1024 * CHUNK_BYTES_MAX;
 
+/// Pieces of a bundle on their way to the disk at a time: a megabyte.
+pub const BUNDLE_UNDER_WAY_MAX: usize = 4;
+
+/// Chunks of a bundle that did not fit when they came and are tried once more at its end. Four mebibytes.
+pub const BUNDLE_AGAIN_MAX: usize = 16;
+
+/// How long a bundle waits until what arrived is written, signed for and shown. Milliseconds.
+///
+/// Source: twice the interval of receipts that a policy has by default.
+pub const BUNDLE_SETTLES_MS_MAX: u64 = 10_000;
+
 /// Bytes of a bundle shown as QR frames: twenty days of a busy site, some minutes in front of a camera.
 pub const SERIES_BYTES_MAX: u32 = 2 * 1024 * 1024;
 

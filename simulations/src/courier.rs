@@ -1,57 +1,94 @@
-//! Couriers: chunks carried on a stick between a site and the authority, there and back.
+//! Couriers: bundles carried on a stick between a site and the authority, there and back.
 //!
-//! At the site the stick takes what the authority has not signed for, and a list of what the site holds; at the
-//! authority it is read, and takes what the site lacks. Nothing is inferred from a trip: the next one brings
+//! At the site the stick takes what the authority has not signed for, as `swabmesh bundle export` does; at the authority
+//! it is read, and takes the answer, as with `--answer`. Nothing is inferred from a trip: the next one brings
 //! everything again that no receipt spoke of.
 
 use std::collections::BTreeMap;
 
-use swabmesh_protocol::answer;
-use swabmesh_protocol::frontier::Lanes;
-use swabmesh_protocol::id::{FeedId, SeqNo};
-use swabmesh_protocol::io::{Answer, Carried, Input, Query};
-use swabmesh_protocol::limits::CHUNK_BYTES_MAX;
-use swabmesh_protocol::project;
-use swabmesh_protocol::view::ViewError;
+use swabmesh_protocol::bundle::{self, Aim, Ask, WriteError};
+use swabmesh_protocol::io::RequestId;
+use swabmesh_protocol::limits::BUNDLE_SETTLES_MS_MAX;
+use swabmesh_protocol::replica::Replica;
+use swabmesh_protocol::restore;
 
 use crate::chance::Chance;
 use crate::city::{AUTHORITY, NodeId};
-use crate::disk::Disk;
 use crate::node::Broken;
 use crate::queue::At;
 use crate::scenario::{Courier, ScenarioError};
 use crate::world::{Event, World};
 
+mod reading;
+mod stick;
+
+use reading::Reading;
+use stick::Stick;
+
+/// What a node's tables say they hold can be written on a stick.
+const RULE: &str = "what-is-held-can-be-carried";
+
 const MINUTE_MS: u64 = 60_000;
-/// Between reading a stick and writing the answer on it: what was read is on disk and in the tables. Milliseconds.
-const DESK_MS: u64 = 60_000;
-/// A courier who finds a machine off asks again after this long. Milliseconds.
+/// A courier who finds a machine off, or without room, asks again after this long. Milliseconds.
 const WAIT_MS: u64 = 300_000;
+/// Between two looks whether a node is settled. Milliseconds.
+const LOOK_MS: u64 = 20;
 /// How much longer a late trip takes.
 const LATE: u64 = 10;
 
-/// What is on a stick.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Stick {
-    chunks: Vec<Vec<u8>>,
-    /// What the site held when it wrote the stick.
-    held: BTreeMap<FeedId, SeqNo>,
+/// The direction of a trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    There,
+    Back,
 }
 
-/// One step of a round.
-#[derive(Debug)]
-pub(crate) struct Leg {
+/// A trip of a courier: the place of its route in the scenario, the site, and the direction.
+#[derive(Debug, Clone, Copy)]
+struct Trip {
     route: usize,
     site: NodeId,
+    way: Way,
+}
+
+impl Trip {
+    /// Where its stick is written.
+    const fn from(self) -> NodeId {
+        if matches!(self.way, Way::There) { self.site } else { AUTHORITY }
+    }
+
+    /// Where it is read.
+    const fn to(self) -> NodeId {
+        if matches!(self.way, Way::There) { AUTHORITY } else { self.site }
+    }
+}
+
+/// One step of a trip.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    trip: Trip,
     step: Step,
 }
 
 #[derive(Debug)]
 enum Step {
+    /// The courier comes to the site.
     Leave,
-    AtAuthority(Stick),
-    Answer(BTreeMap<FeedId, SeqNo>),
-    Back(Stick),
+    /// Its stick is written once the node is settled, and at this moment at the latest.
+    Write(Ask, Option<At>),
+    Arrive(Stick),
+    /// The reading of this number goes on.
+    Read(u64),
+}
+
+impl Step {
+    /// Where it is taken.
+    const fn place(&self, trip: Trip) -> NodeId {
+        match self {
+            Self::Leave | Self::Write(..) => trip.from(),
+            Self::Arrive(_) | Self::Read(_) => trip.to(),
+        }
+    }
 }
 
 /// All couriers.
@@ -60,11 +97,22 @@ pub(crate) struct Couriers {
     chance: Chance,
     /// What each site's stick held last time.
     last: BTreeMap<NodeId, Stick>,
+    readings: BTreeMap<u64, Reading>,
+    /// Whose piece each request gave to a core: the reading, and the number there.
+    requests: BTreeMap<RequestId, (u64, u64)>,
+    /// Readings and requests ever begun.
+    numbers: u64,
 }
 
 impl Couriers {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { chance: Chance::new(seed, "couriers"), last: BTreeMap::new() }
+        let (last, readings, requests) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { chance: Chance::new(seed, "couriers"), last, readings, requests, numbers: 0 }
+    }
+
+    const fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 
     /// What becomes of a stick on its way, and how long that takes; `None`: it never arrives.
@@ -79,34 +127,13 @@ impl Couriers {
             ms *= LATE;
         }
         if happens(&mut self.chance, courier.truncated) {
-            let whole = self.chance.index(stick.chunks.len()).unwrap_or(0);
-            stick.chunks.truncate(whole + 1);
-            if let Some(last) = stick.chunks.last_mut() {
-                last.truncate(self.chance.index(last.len()).unwrap_or(0));
-            }
+            stick.truncate(&mut self.chance);
+        }
+        if happens(&mut self.chance, courier.damaged) {
+            stick.damage(&mut self.chance);
         }
         Some((ms, stick))
     }
-}
-
-/// The chunks of a disk above what somebody holds, over some lanes.
-fn above(disk: &Disk, held: impl Fn(&FeedId) -> SeqNo, lanes: &Lanes) -> Result<Vec<Vec<u8>>, ViewError> {
-    let mut chunks = Vec::new();
-    for record in project::heads(disk.tables())? {
-        let feed = record.header.id();
-        if !lanes.contains(record.header.lane) {
-            continue;
-        }
-        let mut from = held(&feed).next();
-        while from <= record.height {
-            let query = Query::Range { feed, from, to: record.height, bytes_max: CHUNK_BYTES_MAX };
-            let Answer::Range(Some(bytes)) = answer::read(disk.tables(), &query)? else { break };
-            let Ok(chunk) = swabmesh_protocol::chunk::SealedChunk::parse(bytes) else { break };
-            from = chunk.last().next();
-            chunks.push(chunk.into_bytes());
-        }
-    }
-    Ok(chunks)
 }
 
 impl World {
@@ -115,87 +142,110 @@ impl World {
         for (route, courier) in self.scenario.courier.clone().into_iter().enumerate() {
             for site in self.city.select(&courier.serves)? {
                 let at = At(self.couriers.chance.around(courier.every_min * MINUTE_MS));
-                self.schedule(at, Event::Courier(Leg { route, site, step: Step::Leave }));
+                self.schedule_leg(at, Trip { route, site, way: Way::There }, Step::Leave);
             }
         }
         Ok(())
     }
 
-    pub(crate) fn courier(&mut self, leg: Leg) -> Result<(), Broken> {
-        let Leg { route, site, step } = leg;
-        let Some(courier) = self.scenario.courier.get(route).cloned() else { return Ok(()) };
-        let place = match step {
-            Step::Leave | Step::Back(_) => site,
-            Step::AtAuthority(_) | Step::Answer(_) => AUTHORITY,
-        };
-        if !self.runs(place) {
-            self.schedule(self.at.after_ms(WAIT_MS), Event::Courier(Leg { route, site, step }));
-            return Ok(());
-        }
+    pub(crate) fn courier(&mut self, Leg { trip, step }: Leg) -> Result<(), Broken> {
+        let Some(courier) = self.scenario.courier.get(trip.route).cloned() else { return Ok(()) };
         match step {
+            Step::Read(number) => self.go_on_reading(number)?,
+            step if !self.runs(step.place(trip)) => {
+                let step = if let Step::Write(ask, _) = step { Step::Write(ask, None) } else { step };
+                self.schedule_leg(self.at.after_ms(WAIT_MS), trip, step);
+            }
             Step::Leave => {
-                let next = self.at.after_ms(courier.every_min * MINUTE_MS);
-                self.schedule(next, Event::Courier(Leg { route, site, step: Step::Leave }));
-                let stick = self.written_at_site(site, &courier)?;
-                self.send_off(&courier, (route, site), stick, Step::AtAuthority);
+                self.schedule_leg(self.at.after_ms(courier.every_min * MINUTE_MS), trip, Step::Leave);
+                match self.held_last_time(trip.site, &courier) {
+                    Some(stick) => self.send_off(&courier, trip, stick),
+                    None => self.schedule_leg(self.at, trip, Step::Write(Ask::default(), None)),
+                }
             }
-            Step::AtAuthority(stick) => {
-                let held = stick.held.clone();
-                self.read(AUTHORITY, site, stick)?;
-                self.schedule(self.at.after_ms(DESK_MS), Event::Courier(Leg { route, site, step: Step::Answer(held) }));
+            Step::Write(ask, by) => {
+                let by = by.unwrap_or(self.at.after_ms(BUNDLE_SETTLES_MS_MAX));
+                if !self.is_settled(trip.from()) && self.at < by {
+                    self.schedule_leg(self.at.after_ms(LOOK_MS), trip, Step::Write(ask, Some(by)));
+                    return Ok(());
+                }
+                let stick = self.write(trip.from(), ask)?;
+                if trip.way == Way::There {
+                    self.couriers.last.insert(trip.site, stick.clone());
+                }
+                self.send_off(&courier, trip, stick);
             }
-            Step::Answer(held) => {
-                let lanes = self.city.citizen(site).map_or(Lanes::All, crate::city::Citizen::lanes);
-                let Some(authority) = self.nodes.get(AUTHORITY.0) else { return Ok(()) };
-                let chunks = above(&authority.disk, |feed| held.get(feed).copied().unwrap_or_default(), &lanes)?;
-                self.send_off(&courier, (route, site), Stick { chunks, held }, Step::Back);
-            }
-            Step::Back(stick) => self.read(site, AUTHORITY, stick)?,
+            Step::Arrive(stick) => self.begin_reading(trip, stick)?,
         }
         Ok(())
     }
 
-    fn written_at_site(&mut self, site: NodeId, courier: &Courier) -> Result<Stick, Broken> {
-        let calm = self.faults.is_calm();
-        if !calm
-            && self.couriers.chance.happens(courier.old)
-            && let Some(last) = self.couriers.last.get(&site)
-        {
-            let old = last.clone();
-            self.line(site, format_args!("stick holds what it held last time"));
-            return Ok(old);
-        }
-        let Some(node) = self.nodes.get(site.0) else { return Ok(Stick::default()) };
-        let tables = node.disk.tables();
-        let receipted = |feed: &FeedId| project::receipt_mark(tables, feed).ok().flatten().unwrap_or_default();
-        let chunks = above(&node.disk, receipted, &Lanes::All)?;
-        let heads = project::heads(tables)?;
-        let held = heads.into_iter().map(|record| (record.header.id(), record.height)).collect();
-        let stick = Stick { chunks, held };
-        self.couriers.last.insert(site, stick.clone());
-        Ok(stick)
+    fn schedule_leg(&mut self, at: At, trip: Trip, step: Step) {
+        self.schedule(at, Event::Courier(Leg { trip, step }));
     }
 
-    fn send_off(&mut self, courier: &Courier, (route, site): (usize, NodeId), stick: Stick, step: fn(Stick) -> Step) {
-        let bytes: usize = stick.chunks.iter().map(Vec::len).sum();
-        let count = stick.chunks.len();
-        let calm = self.faults.is_calm();
+    /// Whether everything at a node is written, signed for and shown.
+    fn is_settled(&self, id: NodeId) -> bool {
+        self.nodes.get(id.0).and_then(|node| node.replica()).is_some_and(Replica::is_settled)
+    }
+
+    /// The stick as it was, now and then: nobody wrote on it.
+    fn held_last_time(&mut self, site: NodeId, courier: &Courier) -> Option<Stick> {
+        if self.faults.is_calm() || !self.couriers.chance.happens(courier.old) {
+            return None;
+        }
+        let last = self.couriers.last.get(&site).cloned()?;
+        self.line(site, format_args!("stick holds what it held last time"));
+        Some(last)
+    }
+
+    /// A stick with the bundle that a node is asked for.
+    fn write(&mut self, id: NodeId, ask: Ask) -> Result<Stick, Broken> {
+        let (Some(node), Some(citizen)) = (self.nodes.get(id.0), self.city.citizen(id)) else {
+            return Ok(Stick::default());
+        };
+        let Some(maker) = node.replica().map(Replica::bundle_maker) else { return Ok(Stick::default()) };
+        let tables = node.disk.tables();
+        let mut signed = self.city.signed.certificates.clone();
+        signed.push(citizen.certificate.clone());
+        signed.extend(restore::certificates(tables)?);
+        let writing = bundle::export(tables, &maker, signed, node.now(self.at).wall, ask)?;
+        match writing.collect::<Result<Vec<_>, _>>() {
+            Ok(records) => Ok(Stick::new(records.concat())),
+            Err(WriteError::View(error)) => Err(error.into()),
+            // Nothing is pruned between the plan and the reading here, and no disk is damaged.
+            Err(error @ (WriteError::TooMany | WriteError::Gone { .. })) => {
+                self.violated(RULE, id, error.to_string());
+                Ok(Stick::default())
+            }
+        }
+    }
+
+    fn send_off(&mut self, courier: &Courier, trip: Trip, stick: Stick) {
+        let (bytes, calm) = (stick.len(), self.faults.is_calm());
         match self.couriers.travel(courier, calm, stick) {
             Some((ms, stick)) => {
                 self.network.traffic.carried += bytes as u64;
-                self.line(site, format_args!("courier with {count} chunks, {bytes} B, for {ms} ms"));
-                self.schedule(self.at.after_ms(ms), Event::Courier(Leg { route, site, step: step(stick) }));
+                self.line(trip.site, format_args!("courier with {bytes} B, for {ms} ms"));
+                self.schedule_leg(self.at.after_ms(ms), trip, Step::Arrive(stick));
             }
-            None => self.line(site, format_args!("courier with {count} chunks, {bytes} B, lost")),
+            None => self.line(trip.site, format_args!("courier with {bytes} B, lost")),
         }
     }
 
-    fn read(&mut self, id: NodeId, from: NodeId, stick: Stick) -> Result<(), Broken> {
-        let from = self.city.name(from).to_owned();
-        self.line(id, format_args!("stick from {from}, {} chunks", stick.chunks.len()));
-        for chunk in stick.chunks {
-            self.input(id, Input::Import { request: None, carried: Carried::Chunk(chunk) })?;
-        }
-        Ok(())
+    /// The authority answers a stick that it read; one that does not say any more what its maker holds, with everything
+    /// of the site's cell.
+    fn answer(&mut self, trip: Trip, read: &Reading) {
+        let ask = read.manifest().map_or_else(
+            || {
+                let cell = self.city.citizen(trip.site).map(|citizen| citizen.lane);
+                Ask { to: Some(Aim::All), cells: cell.into_iter().collect(), ..Ask::default() }
+            },
+            Ask::answering,
+        );
+        self.schedule_leg(self.at, Trip { way: Way::Back, ..trip }, Step::Write(ask, None));
     }
 }
+
+#[cfg(test)]
+mod tests;

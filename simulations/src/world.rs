@@ -235,7 +235,8 @@ impl World {
                 }
             }
             Output::Renewed { .. } => self.line(id, format_args!("certificate renewed")),
-            Output::Imported { .. } | Output::Notice(Notice::InSync { .. }) => {}
+            Output::Imported { request, result } => self.imported(request, result),
+            Output::Notice(Notice::InSync { .. }) => {}
             Output::Notice(notice) => {
                 if let Notice::Fork { feed, .. } = notice {
                     self.forks.insert(feed);

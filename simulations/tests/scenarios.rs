@@ -82,8 +82,54 @@ fn a_site_that_joins_late_is_not_held_up_by_writers_it_does_not_know() {
 
 #[test]
 fn a_district_without_any_line_is_at_the_authority_by_courier() {
-    let report = smaller("courier-only", 1, 4, Some(300));
-    assert!(report.accepted > 500, "{report:#?}");
+    for seed in 1..=3 {
+        let report = smaller("courier-only", seed, 4, Some(300));
+        assert!(report.accepted > 500, "{report:#?}");
+    }
+}
+
+#[test]
+fn sticks_lose_nothing_when_their_machines_lose_power_room_or_disks_or_are_cloned() {
+    let text = "
+        name = 'sticks'
+        minutes = 120
+        converge_s_max = 57600
+        city = { cells = 2, sites = 5, labs = 1, without_line = [1] }
+        day = { person_every_ms = 30000, box_tubes = 2 }
+        [[fault]]
+        kind = 'power-cut'
+        nodes = 'all'
+        every_s = 300
+        off_s_max = 120
+        [[fault]]
+        kind = 'full-disk'
+        nodes = 'all'
+        every_s = 600
+        for_s_max = 300
+        [[fault]]
+        kind = 'restored-disk'
+        nodes = 'site-1'
+        copied_min = 30
+        at_min = 50
+        off_min = 5
+        [[fault]]
+        kind = 'cloned'
+        nodes = 'site-2'
+        copied_min = 20
+        at_min = 40
+        [[courier]]
+        serves = 'sites'
+        every_min = 15
+        trip_min = [2, 12]
+        lost = 100
+        late = 100
+        truncated = 200
+        damaged = 200
+        old = 200";
+    for seed in 1..=3 {
+        let report = holds(&Scenario::parse(text).unwrap(), seed, "");
+        assert!(report.accepted > 500, "{report:#?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Bundles: what is asked for, and what came of an import.
 
 use serde::{Deserialize, Serialize};
-use swabmesh_protocol::bundle::{Aim, Missing};
+use swabmesh_protocol::bundle::{Aim, Ask, Missing};
 use swabmesh_protocol::id::{FeedId, Lane, NodeKey, SeqNo};
 use swabmesh_protocol::time::Wall;
 
@@ -28,6 +28,20 @@ pub struct HeldFeed {
     pub feed: FeedId,
     /// Its last entry there.
     pub seq: SeqNo,
+}
+
+impl From<ExportBundle> for Ask {
+    fn from(ExportBundle { to, since_receipts, cells, held }: ExportBundle) -> Self {
+        let held = held.into_iter().map(|held| (held.feed, held.seq)).collect();
+        Self { to, since_receipts, cells, held }
+    }
+}
+
+impl From<Ask> for ExportBundle {
+    fn from(Ask { to, since_receipts, cells, held }: Ask) -> Self {
+        let held = held.into_iter().map(|(feed, seq)| HeldFeed { feed, seq }).collect();
+        Self { to, since_receipts, cells, held }
+    }
 }
 
 /// What `POST /bundles/import` answers: what was taken in, and what is missing.

@@ -2,25 +2,18 @@
 
 use std::collections::VecDeque;
 
-use swabmesh_protocol::bundle::{Manifest, Piece, Scanner, Survey};
+use ed25519_dalek::VerifyingKey;
+use swabmesh_protocol::bundle::{Came, Condition, Intake, IntakeError, Step};
 use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::fact::Fact;
 use swabmesh_protocol::id::NodeKey;
-use swabmesh_protocol::io::{Carried, ImportRefusal, Imported, PersistError};
-use swabmesh_protocol::merge::MergeRefusal;
+use swabmesh_protocol::io::{ImportRefusal, Imported, PersistError};
 use tokio::sync::oneshot;
 
 use super::SETTLES_WITHIN;
 use crate::api::{ImportReport, RefusedStretch};
 use crate::enrolment::fingerprint::Fingerprint;
 use crate::runtime::{NodeHandle, Stopping};
-
-/// Chunks on their way to the disk at a time: a megabyte.
-const CHUNKS_UNDER_WAY_MAX: usize = 4;
-
-/// Chunks that did not fit when they came and are tried once more at the end: a fork that they show has to be proved
-/// before they have a place. Four mebibytes.
-const TRIED_AGAIN_MAX: usize = 16;
 
 /// Reasons that are told one by one.
 const REASONS_MAX: usize = 100;
@@ -50,30 +43,21 @@ pub enum ImportError {
     NotABundle,
 }
 
-struct UnderWay {
-    chunk: Option<SealedChunk>,
-    outcome: oneshot::Receiver<Result<Imported, ImportRefusal>>,
-}
-
 /// An import under way.
 pub struct Importer {
     node: NodeHandle,
-    root: ed25519_dalek::VerifyingKey,
-    scanner: Scanner,
-    survey: Survey,
-    under_way: VecDeque<UnderWay>,
-    again: Vec<SealedChunk>,
-    last_try: bool,
+    root: VerifyingKey,
+    intake: Intake,
+    under_way: VecDeque<(u64, oneshot::Receiver<Result<Imported, ImportRefusal>>)>,
     report: ImportReport,
 }
 
 impl Importer {
     /// Begins an import into a node of this root.
     #[must_use]
-    pub fn new(node: NodeHandle, root: ed25519_dalek::VerifyingKey) -> Self {
-        let (scanner, survey) = (Scanner::default(), Survey::default());
-        let (under_way, again, report) = Default::default();
-        Self { node, root, scanner, survey, under_way, again, last_try: false, report }
+    pub fn new(node: NodeHandle, root: VerifyingKey) -> Self {
+        let intake = Intake::new(NodeKey(root.to_bytes()));
+        Self { node, root, intake, under_way: VecDeque::new(), report: ImportReport::default() }
     }
 
     /// Takes the next bytes of the file.
@@ -82,8 +66,8 @@ impl Importer {
     /// [`ImportError`].
     pub async fn push(&mut self, bytes: &[u8]) -> Result<(), ImportError> {
         for step in bytes.chunks(STEP_BYTES) {
-            self.scanner.push(step);
-            self.drain().await?;
+            self.intake.push(step);
+            self.go_on().await?;
         }
         Ok(())
     }
@@ -93,98 +77,53 @@ impl Importer {
     /// # Errors
     /// [`ImportError`].
     pub async fn finish(mut self) -> Result<ImportReport, ImportError> {
-        self.scanner.close();
-        self.drain().await?;
-        self.await_all().await?;
-        let condition = self.scanner.condition();
-        if !condition.is_bundle() {
-            return Err(ImportError::NotABundle);
-        }
-        self.last_try = true;
-        for sealed in std::mem::take(&mut self.again) {
-            self.node.settle(SETTLES_WITHIN).await?;
-            let bytes = sealed.as_bytes().to_vec();
-            self.give(Some(sealed), Carried::Chunk(bytes)).await?;
-            self.await_all().await?;
-        }
-        self.node.settle(SETTLES_WITHIN).await?;
-        let (whole, bytes, damaged_bytes) = (condition.whole, condition.bytes, condition.damaged_bytes);
-        let (unreadable, missing) = (condition.unreadable, self.survey.missing());
-        Ok(ImportReport { whole, bytes, damaged_bytes, unreadable, missing, ..self.report })
+        self.intake.close();
+        self.go_on().await?;
+        let Condition { bytes, damaged_bytes, unreadable, whole, .. } = self.intake.condition();
+        let (maker, made) = self.intake.manifest().map(|manifest| (manifest.maker, manifest.made)).unzip();
+        let missing = self.intake.missing();
+        Ok(ImportReport { maker, made, whole, bytes, damaged_bytes, unreadable, missing, ..self.report })
     }
 
-    async fn drain(&mut self) -> Result<(), ImportError> {
-        while let Some(piece) = self.scanner.next_piece() {
-            match piece {
-                Piece::Manifest(manifest) => self.manifest(&manifest)?,
-                Piece::Certificate(bytes) => self.give(None, Carried::Certificate(bytes)).await?,
-                Piece::Chunk(sealed) => {
-                    let bytes = sealed.as_bytes().to_vec();
-                    self.give(Some(sealed), Carried::Chunk(bytes)).await?;
+    async fn go_on(&mut self) -> Result<(), ImportError> {
+        loop {
+            match self.intake.next_step().map_err(|error| self.refused(error))? {
+                Step::Give(number, carried) => {
+                    let outcome = self.node.import(carried).await?;
+                    self.under_way.push_back((number, outcome));
                 }
+                Step::Await => self.await_first().await?,
+                Step::Settle => self.node.settle(SETTLES_WITHIN).await?,
+                Step::More | Step::Done => return Ok(()),
             }
         }
-        Ok(())
     }
 
-    fn manifest(&mut self, manifest: &Manifest) -> Result<(), ImportError> {
-        if manifest.root != NodeKey(self.root.to_bytes()) {
-            let found = ed25519_dalek::VerifyingKey::from_bytes(&manifest.root.0);
-            let found = found.map_or_else(|_| manifest.root.to_string(), |root| Fingerprint::of(&root).to_string());
-            return Err(ImportError::OtherRoot { found, own: Fingerprint::of(&self.root) });
+    fn refused(&self, error: IntakeError) -> ImportError {
+        match error {
+            IntakeError::OtherRoot(root) => {
+                let found = VerifyingKey::from_bytes(&root.0);
+                let found = found.map_or_else(|_| root.to_string(), |root| Fingerprint::of(&root).to_string());
+                ImportError::OtherRoot { found, own: Fingerprint::of(&self.root) }
+            }
+            IntakeError::NotABundle => ImportError::NotABundle,
         }
-        if self.report.maker.is_none() {
-            self.survey.expect(manifest);
-            self.report.maker = Some(manifest.maker);
-            self.report.made = Some(manifest.made);
-        }
-        Ok(())
-    }
-
-    async fn give(&mut self, chunk: Option<SealedChunk>, carried: Carried) -> Result<(), ImportError> {
-        if self.under_way.len() >= CHUNKS_UNDER_WAY_MAX {
-            self.await_first().await?;
-        }
-        let outcome = self.node.import(carried).await?;
-        self.under_way.push_back(UnderWay { chunk, outcome });
-        Ok(())
-    }
-
-    async fn await_all(&mut self) -> Result<(), ImportError> {
-        while !self.under_way.is_empty() {
-            self.await_first().await?;
-        }
-        Ok(())
     }
 
     async fn await_first(&mut self) -> Result<(), ImportError> {
-        let Some(UnderWay { chunk, outcome }) = self.under_way.pop_front() else { return Ok(()) };
-        let outcome = outcome.await.map_err(|_| Stopping)?;
-        match (outcome, chunk) {
-            (Err(ImportRefusal::Disk(error)), _) => Err(error.into()),
-            (Err(ImportRefusal::Chunk(MergeRefusal::Fork { .. } | MergeRefusal::Gap { .. })), Some(chunk))
-                if !self.last_try && self.again.len() < TRIED_AGAIN_MAX =>
-            {
-                self.again.push(chunk);
-                Ok(())
-            }
-            (outcome, Some(chunk)) => {
-                self.chunk(&chunk, outcome);
-                Ok(())
-            }
-            (outcome, None) => {
-                self.report.certificates += u64::from(outcome == Ok(Imported::Taken));
-                // A certificate of another root concerns nobody here; what it was for is told with its chunks.
-                Ok(())
-            }
+        let Some((number, outcome)) = self.under_way.pop_front() else { return Ok(()) };
+        match self.intake.came(number, outcome.await.map_err(|_| Stopping)?)? {
+            Came::Certificate(outcome) => self.report.certificates += u64::from(outcome == Ok(Imported::Taken)),
+            Came::Chunk(chunk, outcome) => self.chunk(&chunk, outcome),
+            Came::Later => {}
         }
+        Ok(())
     }
 
     fn chunk(&mut self, chunk: &SealedChunk, outcome: Result<Imported, ImportRefusal>) {
         let (feed, first, last) = (chunk.header().id(), chunk.first(), chunk.last());
         match outcome {
             Ok(imported) => {
-                self.survey.read(&feed, first, last);
                 if imported == Imported::Known {
                     self.report.known += 1;
                     return;

@@ -2,12 +2,15 @@ use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
 use super::*;
+use crate::certificate::Certificate;
 use crate::chunk::OpenedChunk;
 use crate::entry::node_key;
 use crate::fact::{Fact, Opened, Role};
 use crate::frontier::Lanes;
 use crate::id::{Epoch, FeedHeader, FeedId, Hash, Lane, NodeKey, SeqNo};
-use crate::io::Arrival;
+use crate::io::{Arrival, Carried, ImportRefusal, Imported, PersistError};
+use crate::limits::BUNDLE_UNDER_WAY_MAX;
+use crate::merge::MergeRefusal;
 use crate::project::{Rules, apply};
 use crate::text::Text;
 use crate::time::{Stamp, Wall};
@@ -157,6 +160,103 @@ fn what_is_no_bundle_is_told_from_one_that_is_damaged() {
     let (pieces, condition) = read(&headless, 100);
     assert!(condition.is_bundle() && !condition.begins && !condition.whole);
     assert!(matches!(pieces[0], Piece::Manifest(_)));
+}
+
+fn intake(file: &[u8]) -> Intake {
+    let mut intake = Intake::new(manifest().root);
+    intake.push(file);
+    intake.close();
+    intake
+}
+
+/// Everything that is given until an outcome has to be waited for, or there is nothing more.
+fn given(intake: &mut Intake) -> (Vec<(u64, Carried)>, Step) {
+    let mut given = Vec::new();
+    loop {
+        match intake.next_step().unwrap() {
+            Step::Give(number, carried) => given.push((number, carried)),
+            step @ (Step::Await | Step::More | Step::Settle | Step::Done) => return (given, step),
+        }
+    }
+}
+
+#[test]
+fn an_intake_gives_a_few_pieces_at_a_time_and_all_of_them() {
+    let mut intake = intake(&records().concat());
+    let mut pieces = 0;
+    let last = loop {
+        let (given, step) = given(&mut intake);
+        assert!(given.len() <= BUNDLE_UNDER_WAY_MAX, "{}", given.len());
+        pieces += given.len();
+        if step != Step::Await {
+            break step;
+        }
+        for (number, _) in given {
+            intake.came(number, Ok(Imported::Taken)).unwrap();
+        }
+    };
+    assert_eq!((pieces, last), (2 + 2, Step::Settle), "two certificates, and a chunk for each feed");
+    assert_eq!(intake.next_step(), Ok(Step::Done));
+    assert!(intake.missing().is_empty() && intake.condition().whole);
+    assert_eq!(intake.manifest().map(|manifest| manifest.maker), Some(manifest().maker));
+}
+
+#[test]
+fn a_chunk_that_did_not_fit_is_tried_once_more_when_the_node_has_settled() {
+    let mut intake = intake(&records().concat());
+    let gap = ImportRefusal::Chunk(MergeRefusal::Gap { expected: SeqNo(1), first: SeqNo(2) });
+    let (first, _) = given(&mut intake);
+    let outcome = |carried: &Carried| if matches!(carried, Carried::Chunk(_)) { Err(gap) } else { Ok(Imported::Taken) };
+    let came: Vec<Came> = first.iter().map(|(number, what)| intake.came(*number, outcome(what)).unwrap()).collect();
+    assert_eq!(came.iter().filter(|came| **came == Came::Later).count(), 2);
+    for chunk in first.iter().filter(|(_, what)| matches!(what, Carried::Chunk(_))) {
+        assert_eq!(intake.next_step(), Ok(Step::Settle));
+        let (again, step) = given(&mut intake);
+        assert_eq!((again[0].1.clone(), again.len(), step), (chunk.1.clone(), 1, Step::Await));
+        let came = intake.came(again[0].0, Err(gap)).unwrap();
+        assert!(matches!(came, Came::Chunk(_, Err(refusal)) if refusal == gap), "not a third time: {came:?}");
+    }
+    assert_eq!((intake.next_step(), intake.next_step()), (Ok(Step::Settle), Ok(Step::Done)));
+    assert_eq!(intake.missing().len(), 2);
+}
+
+#[test]
+fn another_citys_bundle_what_is_none_and_a_full_disk_end_an_intake() {
+    let mut other = Intake::new(NodeKey([7; 32]));
+    other.push(&records().concat());
+    assert_eq!(other.next_step(), Err(IntakeError::OtherRoot(manifest().root)));
+    assert_eq!(intake(b"root:x:0:0").next_step(), Err(IntakeError::NotABundle));
+    let mut full = intake(&records().concat());
+    let (given, _) = given(&mut full);
+    assert_eq!(full.came(given[0].0, Err(PersistError::Full.into())), Err(PersistError::Full));
+}
+
+#[test]
+fn an_answer_holds_what_its_reader_follows_and_does_not_hold() {
+    let key = SigningKey::from_bytes(&[6; 32]);
+    let name = Text::truncated("authority");
+    let own = Certificate {
+        node: node_key(&key),
+        role: Role::Authority,
+        name,
+        lane: Lane::CITY,
+        serial: 1,
+        from: 0,
+        until: 9,
+    };
+    let signed = vec![own.sign(&key)];
+    let maker = Maker { own, root: key.verifying_key(), epoch: Epoch(7), authority: None, neighbour: [].into() };
+    let view = store(&[(3, Lane(1), 5), (4, Lane(2), 5), (6, Lane::CITY, 2)]);
+    let held = vec![(header(3, Lane(1)).id(), SeqNo(5))];
+    let asked = Manifest { lanes: Some(vec![Lane::CITY, Lane(1)]), held, ..manifest() };
+    let stick: Vec<_> = export(&view, &maker, signed, Wall(9), Ask::answering(&asked)).unwrap().collect();
+    let (pieces, condition) = read(&stick.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat(), 64);
+    assert!(condition.whole);
+    let writers = |piece: &Piece| if let Piece::Chunk(chunk) = piece { Some(chunk.header().writer) } else { None };
+    assert_eq!(pieces.iter().filter_map(writers).collect::<Vec<_>>(), [header(6, Lane::CITY).writer]);
+    assert_eq!(pieces.iter().filter(|piece| matches!(piece, Piece::Certificate(_))).count(), 1, "its maker's");
+    let Piece::Manifest(said) = &pieces[0] else { panic!("{pieces:?}") };
+    assert_eq!((said.aim, said.lanes.as_ref(), said.held.len()), (Aim::All, None, 3));
 }
 
 /// The pieces of the records that begin and end within these bytes.

@@ -1,8 +1,10 @@
-//! What comes by another way than a connection: from a bundle, or found in the journal.
+//! What comes and goes by another way than a connection: in a bundle, or found in the journal.
 
 use super::Replica;
+use crate::bundle::Maker;
 use crate::chunk::{ChunkError, SealedChunk};
 use crate::exchange::frame::Want;
+use crate::fact::Role;
 use crate::fork::Divergence;
 use crate::id::{FeedId, SeqNo};
 use crate::io::{Carried, ImportRefusal, Imported, Notice, Output, RequestId};
@@ -103,5 +105,17 @@ impl Replica {
     #[must_use]
     pub fn neighbour_marks(&self) -> std::collections::BTreeMap<FeedId, SeqNo> {
         self.copies.neighbour_marks()
+    }
+    /// This node as one that makes bundles.
+    #[must_use]
+    pub fn bundle_maker(&self) -> Maker {
+        let authority = self.enrolled().find(|certificate| certificate.role == Role::Authority);
+        Maker {
+            own: self.own.clone(),
+            root: *self.control.roster.root(),
+            epoch: self.append.epoch(),
+            authority: authority.map(|certificate| certificate.node),
+            neighbour: self.neighbour_marks(),
+        }
     }
 }

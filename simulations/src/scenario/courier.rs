@@ -19,9 +19,12 @@ pub struct Courier {
     /// Trips that take ten times as long, per thousand.
     #[serde(default)]
     pub late: u32,
-    /// Sticks pulled out while they were written, per thousand: they end in the middle.
+    /// Sticks pulled out while they were written, per thousand: they end at any byte.
     #[serde(default)]
     pub truncated: u32,
+    /// Sticks with bad places, per thousand: a few bits anywhere in the file are wrong.
+    #[serde(default)]
+    pub damaged: u32,
     /// Sticks with what was on them last time, per thousand.
     #[serde(default)]
     pub old: u32,

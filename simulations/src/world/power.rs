@@ -45,6 +45,7 @@ impl World {
             self.schedule_all(later);
         }
         self.network.forget_redials(id);
+        self.readings_interrupted(id);
         self.workload.interrupted(at, id);
     }
 

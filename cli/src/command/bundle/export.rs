@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use swabmesh_node::api::{ExportBundle, HeldFeed};
+use swabmesh_node::api::ExportBundle;
 use swabmesh_node::bundle::Contents;
-use swabmesh_protocol::bundle::Aim;
+use swabmesh_protocol::bundle::{Aim, Ask};
 use swabmesh_protocol::id::Lane;
 
 use super::source::Source;
@@ -89,8 +89,7 @@ impl Arguments {
         let manifest = contents.manifest.with_context(|| {
             format!("{} does not say any more what its maker holds: export with --cell instead", path.display())
         })?;
-        let held = manifest.held.into_iter().map(|(feed, seq)| HeldFeed { feed, seq }).collect();
-        Ok(ExportBundle { to: Some(Aim::All), cells: manifest.lanes.unwrap_or_default(), held, ..ask })
+        Ok(ExportBundle { since_receipts: self.since_receipts, ..Ask::answering(&manifest).into() })
     }
 
     fn say(&self, path: &Path, contents: &Contents, out: &mut dyn Write) -> anyhow::Result<()> {
