@@ -106,6 +106,7 @@ impl Replica {
     pub fn neighbour_marks(&self) -> std::collections::BTreeMap<FeedId, SeqNo> {
         self.copies.neighbour_marks()
     }
+
     /// This node as one that makes bundles.
     #[must_use]
     pub fn bundle_maker(&self) -> Maker {
