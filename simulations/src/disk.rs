@@ -372,6 +372,12 @@ impl Disk {
         self.heights.iter().map(|(feed, (header, seq))| (*feed, header.lane, *seq))
     }
 
+    /// A feed's header.
+    #[must_use]
+    pub fn header(&self, feed: &FeedId) -> Option<&FeedHeader> {
+        self.heights.get(feed).map(|(header, _)| header)
+    }
+
     /// Each feed and its header.
     pub fn headers(&self) -> impl Iterator<Item = (FeedId, &FeedHeader)> {
         self.heights.iter().map(|(feed, (header, _))| (*feed, header))

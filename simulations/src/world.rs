@@ -272,10 +272,13 @@ impl World {
 
     /// Whether anybody noticed that two machines wrote with one key.
     fn is_clone_found_out(&self) -> bool {
-        self.city.cloned().filter_map(|id| self.nodes.get(id.0)).any(|node| {
-            let own = self.city.citizen(node.id).map(|citizen| citizen.node);
-            node.disk.headers().any(|(feed, header)| Some(header.writer) == own && self.forks.contains(&feed))
-        })
+        self.nodes.iter().any(|node| self.forks.iter().any(|feed| self.is_of_clones(&node.disk, feed)))
+    }
+
+    /// Whether two machines have the key of a feed's writer, as a disk has it.
+    fn is_of_clones(&self, disk: &Disk, feed: &FeedId) -> bool {
+        let writer = disk.header(feed).map(|header| header.writer);
+        self.city.cloned().any(|id| self.city.citizen(id).map(|citizen| citizen.node) == writer)
     }
 
     fn schedule_deadline(&mut self, id: NodeId) {

@@ -24,9 +24,9 @@ impl World {
         // A frame that was changed on its way may speak of anything, and is answered all the same.
         let honest = self.adversaries.is_empty() && !self.network.is_garbled();
         let gone = self.nodes.get(id.0).and_then(|node| {
-            // Who sent the second of two histories hears that it is not taken under that name.
+            // Who sends a clone's history hears that it is not taken under that name, before anybody knows why.
             let cut = |feed: &FeedId| match node.replica() {
-                Some(replica) if !self.forks.contains(feed) => replica.cut_at(feed),
+                Some(replica) if !self.is_of_clones(&node.disk, feed) => replica.cut_at(feed),
                 _ => Some(SeqNo(0)),
             };
             bounds::held_and_gone(&bytes, &node.disk, cut)
