@@ -21,10 +21,12 @@ pub fn read<V: View>(view: &V, query: &Query) -> Result<Answer, ViewError> {
         Query::Range { feed, from, to, bytes_max } => Answer::Range(
             project::read_range(view, feed, *from, *to, *bytes_max)?.map(crate::chunk::SealedChunk::into_bytes),
         ),
-        Query::Diverge { chunk } => {
+        Query::Diverge { chunk, parting } => {
             let chunk = crate::chunk::SealedChunk::parse(chunk.clone()).and_then(|sealed| sealed.reopen());
             // It was opened before it was asked about.
-            Answer::Diverges(chunk.map_or(Ok(crate::fork::Divergence::Behind), |chunk| project::diverge(view, &chunk))?)
+            Answer::Diverges(
+                chunk.map_or(Ok(crate::fork::Divergence::Behind), |chunk| project::diverge(view, &chunk, *parting))?,
+            )
         }
         Query::Cut { feed, from } => Answer::Cut(project::quarantine::at_cut(view, feed, *from)?),
         Query::Desk { person, subjects } => {

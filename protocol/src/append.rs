@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ed25519_dalek::SigningKey;
 
 use crate::chunk::OpenedChunk;
-use crate::entry::node_key;
+use crate::entry::{Checkpoint, node_key};
 use crate::fact::Fact;
 use crate::id::{EntryId, Epoch, FeedHeader, FeedId, Hash, Lane, NodeKey, SeqNo};
 use crate::io::{Arrival, RequestId};
@@ -91,6 +91,12 @@ impl Append {
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Signs an entry of a history that a machine with this key wrote.
+    #[must_use]
+    pub fn sign(&self, feed: &FeedId, seq: SeqNo, head: Hash) -> Checkpoint {
+        Checkpoint::sign(&self.key, feed, seq, head)
     }
 
     /// The id of our feed in a lane, whether or not anything was written to it.

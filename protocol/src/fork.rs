@@ -54,9 +54,27 @@ pub enum Divergence {
     Unprovable {
         /// The first entry that differs.
         from: SeqNo,
+        /// Where a proof may be found; `None` when this chunk came from there.
+        parting: Option<Parting>,
     },
     /// The histories part in the chunk.
     Forked(Box<ForkProof>),
+}
+
+/// Two histories that were seen to part in a chunk whose signature is too far from any that is kept here.
+///
+/// Chunks that a peer passes on are signed at their ends alone. The writer itself has a signature every few entries: a
+/// chunk of its history that begins at one of ours is short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parting {
+    /// The first entry that differs.
+    pub from: SeqNo,
+    /// The hash of the entry before it.
+    pub stem: Hash,
+    /// The hashes of that entry here and there.
+    pub firsts: [Hash; 2],
+    /// A signed entry of the history here; what the other one has from there on is asked for.
+    pub meet: SeqNo,
 }
 
 /// One history at the moment its fork is proved: its newest checkpoint and what leads to it.

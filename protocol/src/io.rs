@@ -248,6 +248,8 @@ pub enum Query {
     Diverge {
         /// As it travels.
         chunk: Vec<u8>,
+        /// Why it was asked for, if a chunk before it did not prove what it showed.
+        parting: Option<crate::fork::Parting>,
     },
     /// Which history the pages of a feed hold above a cut.
     Cut {

@@ -185,7 +185,7 @@ pub struct Replica {
     /// Feeds that are cut below what is held, until the tables told which history that is.
     unsplit: BTreeSet<FeedId>,
     /// Feeds read again from their beginning, and from whom, to find where two histories part.
-    suspects: BTreeMap<FeedId, LinkId>,
+    suspects: BTreeMap<FeedId, quarantine::Suspect>,
     /// Feeds whose fork this node stated in this life.
     stated: BTreeSet<FeedId>,
     copies: Copies,
@@ -370,7 +370,7 @@ impl Replica {
     }
 
     fn disconnected(&mut self, now: Now, link: LinkId) {
-        self.suspects.retain(|_, from| *from != link);
+        self.suspects.retain(|_, suspect| suspect.link != link);
         self.exchange.disconnected(now, link);
     }
 

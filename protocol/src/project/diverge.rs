@@ -1,23 +1,31 @@
 //! Where a chunk leaves the history that is here, and the proof that both were signed.
 
-use super::ranges::base_hash;
+use super::ranges::{Pages, base_hash};
 use super::{HeadRecord, entries, entry, head, read_range};
 use crate::chunk::OpenedChunk;
-use crate::entry::Checkpoint;
-use crate::fork::{self, Divergence, Side};
-use crate::id::{EntryId, FeedId, Hash, SeqNo};
+use crate::entry::{Checkpoint, Entry};
+use crate::fact::ForkProof;
+use crate::fork::{self, Divergence, Parting, Side};
+use crate::id::{EntryId, FeedId, SeqNo};
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::view::{View, ViewError};
 
-/// Compares a chunk with the pages of its feed, entry by entry.
+/// Compares a chunk with the pages of its feed, entry by entry; one that was asked for because of a parting only from
+/// where that says.
 ///
 /// # Errors
 /// [`ViewError`]: our disk.
-pub fn diverge<V: View>(view: &V, chunk: &OpenedChunk) -> Result<Divergence, ViewError> {
+pub fn diverge<V: View>(view: &V, chunk: &OpenedChunk, parting: Option<Parting>) -> Result<Divergence, ViewError> {
     let feed = chunk.header.id();
     let Some(record) = head(view, &feed)?.filter(|record| record.height.next() >= chunk.first()) else {
         return Ok(Divergence::Behind);
     };
+    if let Some(parting) = parting {
+        let kept = kept(view, &feed, &record, (chunk.first(), chunk.checkpoint.seq))?;
+        let proof = kept.into_iter().find_map(|checkpoint| apart(chunk, &parting, checkpoint, &[]));
+        let unprovable = Divergence::Unprovable { from: parting.from, parting: None };
+        return Ok(proof.map_or(unprovable, |proof| Divergence::Forked(Box::new(proof))));
+    }
     let first = record.first();
     if chunk.checkpoint.seq < first {
         // Nothing of it is kept here, and nothing of it is wanted.
@@ -29,7 +37,7 @@ pub fn diverge<V: View>(view: &V, chunk: &OpenedChunk) -> Result<Divergence, Vie
         let theirs = chunk.entries.iter().find(|entry| entry.seq.next() == first).map(|entry| entry.hash);
         match base_hash(view, &feed, &record)? {
             Some(ours) if ours == theirs.unwrap_or(chunk.previous) => ours,
-            Some(_) => return Ok(Divergence::Unprovable { from: first }),
+            Some(_) => return Ok(Divergence::Unprovable { from: first, parting: None }),
             None => return Ok(Divergence::Behind),
         }
     } else {
@@ -43,34 +51,57 @@ pub fn diverge<V: View>(view: &V, chunk: &OpenedChunk) -> Result<Divergence, Vie
     for (theirs, ours) in chunk.entries.iter().filter(|entry| entry.seq >= begins).zip(held) {
         let ours = ours?;
         if ours.hash != theirs.hash {
-            return prove(view, &feed, &record, chunk, (theirs.seq, stem, [ours.hash, theirs.hash]));
+            let (from, firsts, meet) = (theirs.seq, [ours.hash, theirs.hash], chunk.checkpoint.seq);
+            return prove(view, &feed, &record, chunk, Parting { from, stem, firsts, meet });
         }
         stem = ours.hash;
     }
     Ok(Divergence::Agrees)
 }
 
+/// Proves a parting with the newest checkpoint here before the chunk's, or the next one after it.
 fn prove<V: View>(
     view: &V,
     feed: &FeedId,
     record: &HeadRecord,
     chunk: &OpenedChunk,
-    (from, stem, [ours, theirs]): (SeqNo, Hash, [Hash; 2]),
+    parting: Parting,
 ) -> Result<Divergence, ViewError> {
-    let their_side = Side { first: theirs, checkpoint: chunk.checkpoint, entries: &chunk.entries };
     let at = chunk.checkpoint.seq;
-    let newest = record.checkpoint().filter(|checkpoint| checkpoint.seq >= from && checkpoint.seq <= at);
-    let prove = |checkpoint: Checkpoint, entries: &[crate::entry::Entry]| {
-        let side = Side { first: ours, checkpoint, entries };
-        fork::prove(chunk.header, from, stem, [side, their_side])
-    };
-    let proof = match newest {
-        // Theirs is the longer one: it leads on from our newest checkpoint.
-        Some(checkpoint) => prove(checkpoint, &[]),
-        None => {
-            let ours = read_range(view, feed, at, at, CHUNK_BYTES_MAX)?.and_then(|sealed| sealed.reopen().ok());
-            ours.and_then(|ours| prove(ours.checkpoint, &ours.entries))
-        }
-    };
-    Ok(proof.map_or(Divergence::Unprovable { from }, |proof| Divergence::Forked(Box::new(proof))))
+    let before = kept(view, feed, record, (parting.from, at))?.pop();
+    let theirs_leads_on = before.and_then(|checkpoint| apart(chunk, &parting, checkpoint, &[]));
+    if let Some(proof) = theirs_leads_on {
+        return Ok(Divergence::Forked(Box::new(proof)));
+    }
+    let after = read_range(view, feed, at, at, CHUNK_BYTES_MAX)?.and_then(|sealed| sealed.reopen().ok());
+    let ours_leads_on = after.as_ref().and_then(|ours| apart(chunk, &parting, ours.checkpoint, &ours.entries));
+    if let Some(proof) = ours_leads_on {
+        return Ok(Divergence::Forked(Box::new(proof)));
+    }
+    let meet = before.or_else(|| after.map(|ours| ours.checkpoint)).map(|checkpoint| checkpoint.seq);
+    let (from, parting) = (parting.from, meet.map(|meet| Parting { meet, ..parting }));
+    Ok(Divergence::Unprovable { from, parting })
+}
+
+fn apart(chunk: &OpenedChunk, parting: &Parting, checkpoint: Checkpoint, entries: &[Entry]) -> Option<ForkProof> {
+    let [ours, theirs] = parting.firsts;
+    let ours = Side { first: ours, checkpoint, entries };
+    let theirs = Side { first: theirs, checkpoint: chunk.checkpoint, entries: &chunk.entries };
+    fork::prove(chunk.header, parting.from, parting.stem, [ours, theirs])
+}
+
+/// The checkpoints of a feed that are kept here of a range of entries, rising.
+fn kept<V: View>(
+    view: &V,
+    feed: &FeedId,
+    record: &HeadRecord,
+    (from, to): (SeqNo, SeqNo),
+) -> Result<Vec<Checkpoint>, ViewError> {
+    let (mut kept, mut pages) = (Vec::new(), Pages::from(view, *feed, from)?);
+    while let Some(page) = pages.next()?.filter(|page| page.first <= to) {
+        kept.extend(page.checkpoints.iter().filter(|signed| signed.seq >= from && signed.seq <= to).copied());
+    }
+    let newest = record.checkpoint().filter(|newest| newest.seq >= from && newest.seq <= to);
+    kept.extend(newest.filter(|newest| kept.last().is_none_or(|last| last.seq < newest.seq)));
+    Ok(kept)
 }

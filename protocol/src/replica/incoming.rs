@@ -51,7 +51,7 @@ impl Replica {
             }
             None => {}
         }
-        if let Some(link) = link.filter(|link| self.suspects.get(&id) == Some(link)) {
+        if let Some(link) = link.filter(|link| self.is_suspect(&id, *link)) {
             return match sealed.open_with(&*self.verifier) {
                 Ok(_) => {
                     self.suspect(Some(link), sealed, last);

@@ -5,12 +5,15 @@ use crate::chunk::{OpenedChunk, SealedChunk};
 use crate::cuts::{self, Known, Placed};
 use crate::exchange::frame::Want;
 use crate::fact::{Fact, ForkProof, Withdrawn};
-use crate::fork::{self, Divergence, branch};
+use crate::fork::{self, Divergence, Parting, Side, branch};
 use crate::frontier::Head;
 use crate::id::{FeedHeader, FeedId, FeedShort, Hash, SeqNo};
 use crate::io::{Arrival, LinkId, Notice, Output, Query, RequestId};
 use crate::merge::MergeRefusal;
 use crate::time::{Now, Stamp};
+
+/// Chunks of a feed that may be under way when a peer is asked for another one. Source: guess; more than the window holds.
+const STRAYS_MAX: u8 = 16;
 
 /// A question about a chunk that does not fit the history held here.
 #[derive(Debug)]
@@ -26,7 +29,27 @@ pub(super) struct Suspicion {
     tip: SeqNo,
 }
 
+/// A peer whose history of a feed is not ours, while it is asked since when, or for what proves it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Suspect {
+    pub(super) link: LinkId,
+    parting: Option<Parting>,
+    /// Chunks that came from elsewhere since it was asked where both are signed.
+    strays: u8,
+}
+
+impl Suspect {
+    const fn new(link: LinkId, parting: Option<Parting>) -> Self {
+        Self { link, parting, strays: 0 }
+    }
+}
+
 impl Replica {
+    /// Whether a peer's history of a feed is being looked into.
+    pub(super) fn is_suspect(&self, feed: &FeedId, link: LinkId) -> bool {
+        self.suspects.get(feed).is_some_and(|suspect| suspect.link == link)
+    }
+
     /// Where a feed is cut, if it is: what lies from there on has other names.
     #[must_use]
     pub fn cut_at(&self, feed: &FeedId) -> Option<SeqNo> {
@@ -96,8 +119,10 @@ impl Replica {
         let header = *sealed.header();
         let range = Want { feed: header.id().short(), from: sealed.first(), to: sealed.last() };
         let asked = link.map_or(range.feed, |link| self.asked_as(link, &sealed));
+        let suspect = self.suspects.get(&header.id()).filter(|suspect| Some(suspect.link) == link);
+        let parting = suspect.and_then(|suspect| suspect.parting).filter(|parting| parting.meet == range.from);
         let purpose = Purpose::Diverge(Suspicion { link, import, header, range, asked, tip });
-        self.ask(purpose, Query::Diverge { chunk: sealed.into_bytes() });
+        self.ask(purpose, Query::Diverge { chunk: sealed.into_bytes(), parting });
     }
 
     /// The tables compared.
@@ -106,22 +131,40 @@ impl Replica {
         let untaken = Want { feed: asked, ..range };
         let feed = header.id();
         self.import_compared(import, range, &divergence);
+        if let Some(link) = link.filter(|_| !matches!(divergence, Divergence::Forked(_)))
+            && let Some(meet) = self.stray(&feed, link, range.from)
+        {
+            self.exchange.refused(now, link, untaken);
+            self.exchange.reread(now.mono, link, Want { feed: range.feed, from: meet, to: meet });
+            return;
+        }
         match (divergence, link) {
             (Divergence::Forked(proof), link) => {
                 self.suspects.remove(&feed);
                 self.state(now, *proof);
                 link.into_iter().for_each(|link| self.exchange.refused(now, link, untaken));
             }
-            (Divergence::Agrees, Some(link)) if self.suspects.get(&feed) == Some(&link) => {
+            (Divergence::Agrees, Some(link)) if self.is_suspect(&feed, link) => {
                 self.exchange.arrived(now, link, range.feed, range.to);
                 self.exchange.acknowledge(link, range.feed, range.to);
             }
             (Divergence::Below { from }, Some(link)) if !self.suspects.contains_key(&feed) => {
-                self.suspects.insert(feed, link);
+                self.suspects.insert(feed, Suspect::new(link, None));
                 self.exchange.refused(now, link, untaken);
                 self.exchange.reread(now.mono, link, Want { feed: range.feed, from, to: tip });
             }
-            (Divergence::Unprovable { from }, link) => {
+            (Divergence::Unprovable { parting: Some(parting), .. }, link) if header.writer == self.own.node => {
+                self.suspects.remove(&feed);
+                self.prove_own(now, header, &parting);
+                link.into_iter().for_each(|link| self.exchange.refused(now, link, untaken));
+            }
+            (Divergence::Unprovable { from, parting: Some(parting) }, Some(link)) => {
+                self.outputs.push_back(Output::Notice(Notice::Fork { feed, seq: from }));
+                self.suspects.insert(feed, Suspect::new(link, Some(parting)));
+                self.exchange.refused(now, link, untaken);
+                self.exchange.reread(now.mono, link, Want { feed: range.feed, from: parting.meet, to: parting.meet });
+            }
+            (Divergence::Unprovable { from, .. }, link) => {
                 self.suspects.remove(&feed);
                 self.outputs.push_back(Output::Notice(Notice::Fork { feed, seq: from }));
                 link.into_iter().for_each(|link| self.exchange.refused(now, link, untaken));
@@ -131,6 +174,23 @@ impl Replica {
                 link.into_iter().for_each(|link| self.exchange.refused(now, link, untaken));
             }
         }
+    }
+
+    /// Where a peer was asked for what proves a fork, if this is a chunk that it sent before it heard so.
+    fn stray(&mut self, feed: &FeedId, link: LinkId, from: SeqNo) -> Option<SeqNo> {
+        let suspect = self.suspects.get_mut(feed).filter(|suspect| suspect.link == link)?;
+        let meet = suspect.parting?.meet;
+        suspect.strays = suspect.strays.saturating_add(1);
+        (meet != from && suspect.strays <= STRAYS_MAX).then_some(meet)
+    }
+
+    /// States that a feed of ours has two histories: whoever has the key can sign both where they part, as it signed what
+    /// follows in both.
+    fn prove_own(&mut self, now: Now, header: FeedHeader, parting: &Parting) {
+        let Parting { from, stem, firsts, .. } = *parting;
+        let sides =
+            firsts.map(|first| Side { first, checkpoint: self.append.sign(&header.id(), from, first), entries: &[] });
+        fork::prove(header, from, stem, sides).into_iter().for_each(|proof| self.state(now, proof));
     }
 
     /// States a proof, unless one of the same feed that cuts as low is known or on its way.

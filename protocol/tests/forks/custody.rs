@@ -116,6 +116,29 @@ fn what_the_other_machine_wrote_is_not_counted_as_ones_own_before_the_tables_kno
     }
 }
 
+/// What a peer passes on is signed at the ends of long chunks only; histories that go on for days part all the same.
+#[test]
+fn histories_that_go_on_for_long_after_they_part_are_proved_by_what_their_writer_signed_in_between() {
+    for (a, b) in [(300, 900), (900, 300), (400, 401)] {
+        let mut world = World::new(&[SITE]);
+        let [authority, site] = [0, 1];
+        work(&mut world, site, "S1", 2);
+        let clone = world.machines[site].disk.clone();
+        let clone = world.add(SITE, clone);
+        let ms = world.ms;
+        (0..a).for_each(|number| world.at(site).open(ms, &format!("A{number}")));
+        (0..b).for_each(|number| world.at(clone).open(ms, &format!("B{number}")));
+        for machine in [site, clone, site, clone] {
+            world.connect(machine, authority);
+            world.run(4 * SOON_MS);
+            world.disconnect();
+        }
+        assert_eq!(project::fork_proofs(&world.machines[authority].disk.tables).unwrap().len(), 1, "{a}/{b}");
+        assert_eq!(world.machines[authority].status(world.ms).quarantined, a + b, "{a}/{b}");
+        assert_eq!((own(&world, site).only_here, own(&world, clone).only_here), (0, 0), "{a}/{b}");
+    }
+}
+
 const APART: [(u8, u8); 5] = [(3, 1), (1, 3), (2, 2), (0, 1), (9, 9)];
 
 #[test]
