@@ -143,8 +143,9 @@ impl Replica {
         let covers =
             |writing: &&mut durable::Writing| writing.chunk.header.id() == id && writing.chunk.checkpoint.seq >= last;
         let branches = self.cuts.get(&id).into_iter().flat_map(|cut| &cut.branches);
-        let names = std::iter::once(&id).chain(branches);
-        let heads = names.filter_map(|id| self.tips.durable.get(id));
+        // Asked for by the name of one history it is here only once that history is: another one may be longer.
+        let names = std::iter::once(&id).chain(branches).filter(|name| asked == id.short() || name.short() == asked);
+        let heads = names.filter_map(|name| self.tips.durable.get(name));
         match heads.map(|head| head.seq).filter(|seq| *seq >= last).max() {
             Some(seq) => {
                 self.exchange.durable(now, Some(link), id.short(), lane, seq);
