@@ -131,6 +131,10 @@ pub const BUNDLE_RECORD_BYTES_MAX: usize = CHUNK_BYTES_MAX;
 /// Bytes of a damaged bundle hashed in vain before no more of it is tried: a thousand damaged chunks of full size.
 pub const BUNDLE_VAIN_BYTES_MAX: usize = 1024 * CHUNK_BYTES_MAX;
 
+/// Chunks of a feed that may still come when a peer is asked for what proves a fork. Source: guess; more than the window
+/// of unacknowledged bytes holds.
+pub const SUSPECT_STRAYS_MAX: u8 = 16;
+
 /// Pieces of a bundle on their way to the disk at a time: a megabyte.
 pub const BUNDLE_UNDER_WAY_MAX: usize = 4;
 

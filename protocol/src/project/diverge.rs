@@ -6,7 +6,7 @@ use crate::chunk::OpenedChunk;
 use crate::entry::{Checkpoint, Entry};
 use crate::fact::ForkProof;
 use crate::fork::{self, Divergence, Parting, Side};
-use crate::id::{EntryId, FeedId, SeqNo};
+use crate::id::{EntryId, FeedId, Hash, SeqNo};
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::view::{View, ViewError};
 
@@ -51,8 +51,7 @@ pub fn diverge<V: View>(view: &V, chunk: &OpenedChunk, parting: Option<Parting>)
     for (theirs, ours) in chunk.entries.iter().filter(|entry| entry.seq >= begins).zip(held) {
         let ours = ours?;
         if ours.hash != theirs.hash {
-            let (from, firsts, meet) = (theirs.seq, [ours.hash, theirs.hash], chunk.checkpoint.seq);
-            return prove(view, &feed, &record, chunk, Parting { from, stem, firsts, meet });
+            return prove(view, &feed, &record, chunk, (theirs.seq, stem, [ours.hash, theirs.hash]));
         }
         stem = ours.hash;
     }
@@ -65,22 +64,20 @@ fn prove<V: View>(
     feed: &FeedId,
     record: &HeadRecord,
     chunk: &OpenedChunk,
-    parting: Parting,
+    (from, stem, firsts): (SeqNo, Hash, [Hash; 2]),
 ) -> Result<Divergence, ViewError> {
     let at = chunk.checkpoint.seq;
-    let before = kept(view, feed, record, (parting.from, at))?.pop();
-    let theirs_leads_on = before.and_then(|checkpoint| apart(chunk, &parting, checkpoint, &[]));
-    if let Some(proof) = theirs_leads_on {
-        return Ok(Divergence::Forked(Box::new(proof)));
-    }
+    let before = kept(view, feed, record, (from, at))?.pop();
     let after = read_range(view, feed, at, at, CHUNK_BYTES_MAX)?.and_then(|sealed| sealed.reopen().ok());
-    let ours_leads_on = after.as_ref().and_then(|ours| apart(chunk, &parting, ours.checkpoint, &ours.entries));
-    if let Some(proof) = ours_leads_on {
-        return Ok(Divergence::Forked(Box::new(proof)));
-    }
-    let meet = before.or_else(|| after.map(|ours| ours.checkpoint)).map(|checkpoint| checkpoint.seq);
-    let (from, parting) = (parting.from, meet.map(|meet| Parting { meet, ..parting }));
-    Ok(Divergence::Unprovable { from, parting })
+    let Some(nearest) = before.or_else(|| after.as_ref().map(|ours| ours.checkpoint)) else {
+        return Ok(Divergence::Unprovable { from, parting: None });
+    };
+    let parting = Parting { from, stem, firsts, meet: nearest.seq };
+    // Theirs leads on from our checkpoint, or ours from theirs.
+    let proof = before.and_then(|checkpoint| apart(chunk, &parting, checkpoint, &[]));
+    let proof = proof.or_else(|| after.and_then(|ours| apart(chunk, &parting, ours.checkpoint, &ours.entries)));
+    let unprovable = Divergence::Unprovable { from, parting: Some(parting) };
+    Ok(proof.map_or(unprovable, |proof| Divergence::Forked(Box::new(proof))))
 }
 
 fn apart(chunk: &OpenedChunk, parting: &Parting, checkpoint: Checkpoint, entries: &[Entry]) -> Option<ForkProof> {

@@ -9,11 +9,9 @@ use crate::fork::{self, Divergence, Parting, Side, branch};
 use crate::frontier::Head;
 use crate::id::{FeedHeader, FeedId, FeedShort, Hash, SeqNo};
 use crate::io::{Arrival, LinkId, Notice, Output, Query, RequestId};
+use crate::limits::SUSPECT_STRAYS_MAX;
 use crate::merge::MergeRefusal;
 use crate::time::{Now, Stamp};
-
-/// Chunks of a feed that may be under way when a peer is asked for another one. Source: guess; more than the window holds.
-const STRAYS_MAX: u8 = 16;
 
 /// A question about a chunk that does not fit the history held here.
 #[derive(Debug)]
@@ -135,7 +133,7 @@ impl Replica {
             && let Some(meet) = self.stray(&feed, link, range.from)
         {
             self.exchange.refused(now, link, untaken);
-            self.exchange.reread(now.mono, link, Want { feed: range.feed, from: meet, to: meet });
+            self.ask_to_meet(now, link, range.feed, meet);
             return;
         }
         match (divergence, link) {
@@ -162,7 +160,7 @@ impl Replica {
                 self.outputs.push_back(Output::Notice(Notice::Fork { feed, seq: from }));
                 self.suspects.insert(feed, Suspect::new(link, Some(parting)));
                 self.exchange.refused(now, link, untaken);
-                self.exchange.reread(now.mono, link, Want { feed: range.feed, from: parting.meet, to: parting.meet });
+                self.ask_to_meet(now, link, range.feed, parting.meet);
             }
             (Divergence::Unprovable { from, .. }, link) => {
                 self.suspects.remove(&feed);
@@ -176,12 +174,17 @@ impl Replica {
         }
     }
 
+    /// Asks a peer for what its history holds from a signed entry of ours on.
+    fn ask_to_meet(&mut self, now: Now, link: LinkId, feed: FeedShort, meet: SeqNo) {
+        self.exchange.reread(now.mono, link, Want { feed, from: meet, to: meet });
+    }
+
     /// Where a peer was asked for what proves a fork, if this is a chunk that it sent before it heard so.
     fn stray(&mut self, feed: &FeedId, link: LinkId, from: SeqNo) -> Option<SeqNo> {
         let suspect = self.suspects.get_mut(feed).filter(|suspect| suspect.link == link)?;
         let meet = suspect.parting?.meet;
         suspect.strays = suspect.strays.saturating_add(1);
-        (meet != from && suspect.strays <= STRAYS_MAX).then_some(meet)
+        (meet != from && suspect.strays <= SUSPECT_STRAYS_MAX).then_some(meet)
     }
 
     /// States that a feed of ours has two histories: whoever has the key can sign both where they part, as it signed what
