@@ -11,7 +11,7 @@
 //! | `certificate`, node (32 bytes) | a certificate met in a hello, as the root signed it |
 //! | `peer`, node (32 bytes) | how far that peer's arrival order was seen: epoch (8, big-endian), arrival (8, big-endian) |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::certificate::Certificate;
 use crate::chunk::{OpenedChunk, SealedChunk};
@@ -19,14 +19,17 @@ use crate::control;
 use crate::cuts::Cut;
 use crate::entry::{Entry, Strict, node_key};
 use crate::fact::{Fact, Pruned, Role};
-use crate::fork::branch;
 use crate::frontier::Head;
-use crate::id::{EntryId, Epoch, FeedId, Hash, Lane, NodeKey, SeqNo};
+use crate::id::{Epoch, FeedId, Hash, Lane, NodeKey, SeqNo};
 use crate::io::Arrival;
 use crate::project;
 use crate::replica::{Held, Identity, Signed};
 use crate::roster::Roster;
 use crate::view::{Table, View, ViewError, Write};
+
+mod own;
+
+use own::OwnFrames;
 
 const CERTIFICATE: &[u8] = b"certificate";
 const PEER: &[u8] = b"peer";
@@ -148,14 +151,8 @@ struct Feed {
 
 struct Reading {
     found: Found,
-    /// Of feeds that are cut, the history that came first.
-    written_here: BTreeMap<FeedId, FeedId>,
-    /// The histories above cuts of own feeds, by the last entry of each frame of theirs that was read.
-    read_above: BTreeMap<Hash, FeedId>,
-    /// Entries of own feeds that the tables do not reflect, and the last ones of frames that another machine wrote.
-    written: BTreeMap<(FeedId, SeqNo), Hash>,
-    others: BTreeSet<Hash>,
     own: NodeKey,
+    own_frames: OwnFrames,
     roster: Roster,
     /// What the authority signed for, in the tables and in the frames read so far.
     receipts: BTreeMap<FeedId, SeqNo>,
@@ -178,11 +175,8 @@ impl Reading {
         }
         let mut reading = Self {
             found: Found::default(),
-            written_here: BTreeMap::new(),
-            read_above: BTreeMap::new(),
-            written: BTreeMap::new(),
-            others: BTreeSet::new(),
             own: node_key(&identity.key),
+            own_frames: OwnFrames::default(),
             roster,
             receipts: project::receipts(view)?,
             feeds: BTreeMap::new(),
@@ -193,7 +187,7 @@ impl Reading {
             let branches =
                 project::quarantine::branches(view, &cut.header.id())?.into_iter().map(|(id, _)| id).collect();
             let project::quarantine::Cut { header, from, stem, forked, main, .. } = cut;
-            reading.written_here.extend(main.map(|main| (header.id(), main)));
+            reading.own_frames.written_here.extend(main.map(|main| (header.id(), main)));
             held.cuts.push(Cut { header, from, stem, forked, branches });
         }
         held.cursors = cursors(view)?;
@@ -228,19 +222,17 @@ impl Reading {
         let is_cut = self.found.held.cuts.iter().any(|cut| cut.header.id() == id);
         if arrival <= self.found.held.indexed || is_cut {
             // Above a cut the tables tell where it belongs as soon as they have it; a peer sends it once more meanwhile.
-            return self.owed(view, arrival, chunk, id);
+            return self.owed(view, arrival, chunk);
         }
         let head = self.feeds.get(&id).and_then(|feed| feed.head);
         let held = head.map_or((SeqNo(0), Hash::ZERO), |head| (head.seq, head.hash));
         if chunk.header.writer == self.own {
-            if self.is_of_another(view, chunk, held)? {
+            if !self.own_frames.continues(view, chunk, held)? {
                 // Only until the tables know of the cut: the proof of it lies before this frame.
-                self.others.insert(chunk.checkpoint.head);
                 self.found.skipped.push((arrival, Skipped::Gap));
                 return Ok(());
             }
-            self.written.extend(chunk.entries.iter().map(|entry| ((id, entry.seq), entry.hash)));
-            self.owed(view, arrival, chunk, id)?;
+            self.owed(view, arrival, chunk)?;
         }
         if chunk.checkpoint.seq <= held.0 {
             return Ok(());
@@ -260,27 +252,12 @@ impl Reading {
         Ok(())
     }
 
-    /// Whether a chunk of an own feed, which is held up to an entry here, was written by another machine with this key.
-    fn is_of_another<V: View>(&self, view: &V, chunk: &OpenedChunk, held: (SeqNo, Hash)) -> Result<bool, ViewError> {
-        if chunk.first() == held.0.next() {
-            return Ok(chunk.previous != held.1);
-        }
-        let id = EntryId { feed: chunk.header.id(), seq: chunk.checkpoint.seq.min(held.0) };
-        let theirs = chunk.entries.iter().find(|entry| entry.seq == id.seq).map(|entry| entry.hash);
-        let ours = match self.written.get(&(id.feed, id.seq)) {
-            _ if id.seq == held.0 => Some(held.1),
-            Some(hash) => Some(*hash),
-            None => project::entry(view, id)?.map(|entry| entry.hash),
-        };
-        Ok(theirs.zip(ours).is_some_and(|(theirs, ours)| theirs != ours) || self.others.contains(&chunk.previous))
-    }
-
     /// An own chunk above the authority's receipt.
-    fn owed<V: View>(&mut self, view: &V, arrival: Arrival, chunk: &OpenedChunk, id: FeedId) -> Result<(), ViewError> {
+    fn owed<V: View>(&mut self, view: &V, arrival: Arrival, chunk: &OpenedChunk) -> Result<(), ViewError> {
         if chunk.header.writer != self.own {
             return Ok(());
         }
-        let Some(id) = self.name_of(view, chunk, id)? else { return Ok(()) };
+        let Some(id) = self.own_frames.name_of(view, &self.found.held.cuts, chunk)? else { return Ok(()) };
         let receipted = self.found.held.receipts.get(&id).copied().unwrap_or_default();
         // The private lane never travels, and the authority's own disk is its own receipt.
         if chunk.checkpoint.seq > receipted && self.roster.role(&self.own) != Some(Role::Authority) {
@@ -288,23 +265,6 @@ impl Reading {
             self.found.held.unreceipted.push((id, chunk.checkpoint.seq, registrations as u64, arrival));
         }
         Ok(())
-    }
-
-    /// The name under which an own chunk is receipted: its feed's, or that of the history above the feed's cut; none when
-    /// another machine with this node's disk wrote it.
-    fn name_of<V: View>(&mut self, view: &V, chunk: &OpenedChunk, feed: FeedId) -> Result<Option<FeedId>, ViewError> {
-        let last = chunk.checkpoint.seq;
-        let cut = self.found.held.cuts.iter().find(|cut| cut.header == chunk.header && last >= cut.from);
-        let (Some(cut), written_here) = (cut, self.written_here.get(&feed).copied()) else { return Ok(Some(feed)) };
-        // The tables may be older than the frame, so the frames themselves are asked first.
-        let first = chunk.entries.iter().find(|entry| entry.seq == cut.from).map(|first| branch(&feed, &first.hash));
-        let history = match first.or_else(|| self.read_above.get(&chunk.previous).copied()) {
-            None => continued(view, cut, chunk)?,
-            history => history,
-        };
-        let Some(history) = history else { return Ok(Some(written_here.unwrap_or(feed))) };
-        self.read_above.insert(chunk.checkpoint.head, history);
-        Ok(Some(history).filter(|_| Some(history) == written_here))
     }
 
     /// Frames that follow may begin where the authority let go of what was before: the tables will, too.
@@ -346,17 +306,6 @@ impl Reading {
             self.found.held.control.push(fact);
         }
     }
-}
-
-/// The history above a cut that a chunk continues, as far as the tables hold it.
-fn continued<V: View>(view: &V, cut: &Cut, chunk: &OpenedChunk) -> Result<Option<FeedId>, ViewError> {
-    for feed in &cut.branches {
-        let before = project::entry(view, EntryId { feed: *feed, seq: SeqNo(chunk.first().0.saturating_sub(1)) })?;
-        if before.is_some_and(|before| before.hash == chunk.previous) {
-            return Ok(Some(*feed));
-        }
-    }
-    Ok(None)
 }
 
 fn facts(entries: &[Entry]) -> impl Iterator<Item = Fact> {
