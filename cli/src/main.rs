@@ -16,6 +16,10 @@ mod print;
 
 use outcome::{EXIT_CODES, Outcome};
 
+/// Of the allocators measured, the one that needs least memory and least time (docs/decisions/0028-allocator.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Registration at nucleic-acid sampling sites, peer to peer and offline first (核酸采样登记).
 #[derive(Debug, Parser)]
 #[command(name = "swabmesh", version, arg_required_else_help = true, after_help = EXIT_CODES)]

@@ -255,6 +255,12 @@ impl Fact {
         }
     }
 
+    /// The certificate of whoever it enrols, as the root signed it.
+    #[must_use]
+    pub fn into_certificate(self) -> Option<Vec<u8>> {
+        if let Self::Enrolled(enrolled) = self { Some(enrolled.certificate.into()) } else { None }
+    }
+
     /// The entries of other feeds the writer had seen in the documents it speaks of.
     #[must_use]
     pub fn seen(&self) -> &[EntryId] {

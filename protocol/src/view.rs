@@ -5,6 +5,10 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+mod changes;
+
+pub use changes::Changes;
+
 /// The tables. The number is stable on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
@@ -110,9 +114,6 @@ pub struct Write {
     pub value: Option<Vec<u8>>,
 }
 
-/// Changes by table and key; `None` removes the key.
-pub type Changes = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
-
 /// Writes not yet applied, laid over what is stored: readers see both.
 #[derive(Debug)]
 pub struct Batch<'v, V: View> {
@@ -123,7 +124,7 @@ pub struct Batch<'v, V: View> {
 impl<'v, V: View> Batch<'v, V> {
     /// An empty batch over `base`.
     pub const fn new(base: &'v V) -> Self {
-        Self { base, changes: BTreeMap::new() }
+        Self { base, changes: Changes::new() }
     }
 
     /// A batch that already holds changes.
@@ -139,12 +140,12 @@ impl<'v, V: View> Batch<'v, V> {
 
     /// Sets a key.
     pub fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        self.changes.insert((table, key), Some(value));
+        self.changes.insert(Write { table, key, value: Some(value) });
     }
 
     /// Removes a key.
     pub fn remove(&mut self, table: Table, key: Vec<u8>) {
-        self.changes.insert((table, key), None);
+        self.changes.insert(Write { table, key, value: None });
     }
 
     /// How many keys change.
@@ -162,39 +163,25 @@ impl<'v, V: View> Batch<'v, V> {
     /// The changes in table and key order.
     #[must_use]
     pub fn into_writes(self) -> Vec<Write> {
-        self.changes.into_iter().map(|((table, key), value)| Write { table, key, value }).collect()
-    }
-
-    fn changed(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-    ) -> impl DoubleEndedIterator<Item = (&[u8], &Option<Vec<u8>>)> {
-        let range = if from < to {
-            (table, from.to_vec())..(table, to.to_vec())
-        } else {
-            (table, Vec::new())..(table, Vec::new())
-        };
-        self.changes.range(range).map(|((_, key), value)| (key.as_slice(), value))
+        self.changes.into_writes()
     }
 }
 
 impl<V: View> View for Batch<'_, V> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
-        match self.changes.get(&(table, key.to_vec())) {
+        match self.changes.get(table, key) {
             Some(value) => Ok(value.clone()),
             None => self.base.get(table, key),
         }
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, ViewError> {
-        let hidden = self.changed(table, from, to).filter(|(_, value)| value.is_none()).count();
+        let hidden = self.changes.between(table, from, to).filter(|(_, value)| value.is_none()).count();
         let stored = self.base.scan(table, from, to, limit.saturating_add(hidden))?;
         let mut rows: BTreeMap<Vec<u8>, Vec<u8>> = stored.into_iter().collect();
-        for (key, value) in self.changed(table, from, to) {
+        for (key, value) in self.changes.between(table, from, to) {
             match value {
-                Some(value) => rows.insert(key.to_vec(), value.clone()),
+                Some(value) => rows.insert(key.to_vec(), value.to_vec()),
                 None => rows.remove(key),
             };
         }
@@ -205,11 +192,12 @@ impl<V: View> View for Batch<'_, V> {
         let mut end = to.to_vec();
         let stored = loop {
             match self.base.last(table, from, &end)? {
-                Some((key, _)) if matches!(self.changes.get(&(table, key.clone())), Some(None)) => end = key,
+                Some((key, _)) if matches!(self.changes.get(table, &key), Some(None)) => end = key,
                 found => break found,
             }
         };
-        let newest = self.changed(table, from, to).rev().find_map(|(key, value)| Some((key.to_vec(), value.clone()?)));
+        let newest =
+            self.changes.between(table, from, to).rev().find_map(|(key, value)| Some((key.to_vec(), value?.to_vec())));
         Ok(match (stored, newest) {
             (Some(stored), Some(newest)) => Some(if newest.0 >= stored.0 { newest } else { stored }),
             (stored, newest) => newest.or(stored),

@@ -13,6 +13,10 @@ use swabmesh_simulations::run::run;
 use swabmesh_simulations::scenario::Scenario;
 use swabmesh_simulations::world::World;
 
+/// The command's: without it these would be figures of another program.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Sites in a cell: what one street has.
 const CELL_SITES: usize = 5;
 /// Virtual minutes between two lines of progress.

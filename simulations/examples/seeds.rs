@@ -11,6 +11,10 @@ use std::process::ExitCode;
 use swabmesh_simulations::run::{RunError, run};
 use swabmesh_simulations::scenario::Scenario;
 
+/// The command's.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [name, first, last] = arguments.as_slice() else {

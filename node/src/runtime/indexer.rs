@@ -22,8 +22,8 @@ const JOBS_QUEUE: usize = 256;
 ///
 /// Each batch writes the end of a feed's pages, its head and its counts again.
 const KEYS_MAX: usize = BATCH_KEYS_MAX * 3 / 4;
-/// Keys kept in memory until the store has taken them.
-const AHEAD_KEYS_MAX: usize = 16_384;
+/// Keys handed over together: while the store takes those, as many more are made.
+const GENERATION_KEYS_MAX: usize = 8_192;
 /// Batches handed over whose completions were not looked at. As many completions have room, so none is ever dropped.
 const OUTSTANDING_MAX: usize = 4_096;
 
@@ -70,13 +70,23 @@ pub(super) struct Applier {
     prunes: bool,
     done: SyncSender<Result<(), StoreError>>,
     taken: Receiver<Result<(), StoreError>>,
-    outstanding: usize,
-    /// Handed over and perhaps not in the store yet.
-    ahead: Changes,
+    /// Handed over and perhaps not in the store yet, in two parts: what came first is let go of as a whole.
+    older: Generation,
+    younger: Generation,
     /// Not handed over yet: small chunks share a batch.
     gathered: Changes,
     /// The last chunk that is whole in what was gathered.
     gathered_through: Arrival,
+}
+
+/// Batches that are read from memory until the store has taken all of them.
+#[derive(Debug, Default)]
+struct Generation {
+    rows: Changes,
+    /// Batches whose completion was not seen.
+    outstanding: usize,
+    /// The last chunk that is whole in them.
+    through: Arrival,
 }
 
 impl Applier {
@@ -88,8 +98,8 @@ impl Applier {
             prunes,
             done,
             taken,
-            outstanding: 0,
-            ahead: Changes::new(),
+            older: Generation::default(),
+            younger: Generation::default(),
             gathered: Changes::new(),
             gathered_through: Arrival(0),
         }
@@ -126,34 +136,35 @@ impl Applier {
         role: Option<Role>,
         window_ms: u64,
     ) -> Result<Projected, ViewError> {
-        let ahead = Batch::over(&self.tables, std::mem::take(&mut self.ahead));
+        let older = Batch::over(&self.tables, std::mem::take(&mut self.older.rows));
+        let ahead = Batch::over(&older, std::mem::take(&mut self.younger.rows));
         let writer = chunk.header.writer;
         let role_of = |node: &swabmesh_protocol::id::NodeKey| role.filter(|_| *node == writer);
         let mut batch = Batch::over(&ahead, std::mem::take(&mut self.gathered));
         let rules = Rules { window_ms, role_of: &role_of, keys_max: KEYS_MAX, prunes: self.prunes };
         let projected = project::apply(&mut batch, chunk, arrival, &rules)?;
         self.gathered = batch.into_changes();
-        self.ahead = ahead.into_changes();
+        self.younger.rows = ahead.into_changes();
+        self.older.rows = older.into_changes();
         Ok(projected)
     }
 
     /// Adds rows that are not of a chunk, and says that frames up to `through` are reflected.
     pub(super) fn hand_over(&mut self, writes: Vec<Write>, through: Arrival) -> Result<(), StoreError> {
-        self.gathered.extend(writes.into_iter().map(|write| ((write.table, write.key), write.value)));
+        writes.into_iter().for_each(|write| self.gathered.insert(write));
         self.gathered_through = self.gathered_through.max(through);
         if self.gathered.len() >= KEYS_MAX { self.flush() } else { Ok(()) }
     }
 
     /// Gives what was gathered to the store as one atomic batch.
     fn flush(&mut self) -> Result<(), StoreError> {
-        if self.outstanding == OUTSTANDING_MAX {
+        if self.outstanding() == OUTSTANDING_MAX {
             self.wait_for_one()?;
         }
         let through = self.gathered_through;
-        let gathered = std::mem::take(&mut self.gathered);
-        self.ahead.extend(gathered.iter().map(|(key, value)| (key.clone(), value.clone())));
-        let write = |((table, key), value)| store_write(Write { table, key, value });
-        let mut writes: Vec<_> = gathered.into_iter().map(write).collect();
+        let handed_over = std::mem::take(&mut self.gathered).into_writes();
+        handed_over.iter().for_each(|write| self.younger.rows.insert(write.clone()));
+        let mut writes: Vec<_> = handed_over.into_iter().map(store_write).collect();
         loop {
             let done = self.done.clone();
             let told = Box::new(move |result| {
@@ -161,35 +172,49 @@ impl Applier {
             });
             match self.tables.store().index(writes, frame::Arrival(through.0), told) {
                 Ok(()) => break,
-                Err(Refused { why: StoreError::Busy, given: (back, _) }) if self.outstanding > 0 => {
+                Err(Refused { why: StoreError::Busy, given: (back, _) }) if self.outstanding() > 0 => {
                     self.wait_for_one()?;
                     writes = back;
                 }
                 Err(Refused { why, .. }) => return Err(why),
             }
         }
-        self.outstanding += 1;
+        self.younger.outstanding += 1;
+        self.younger.through = through;
         Ok(())
     }
 
+    const fn outstanding(&self) -> usize {
+        self.older.outstanding + self.younger.outstanding
+    }
+
+    /// Batches are taken in the order in which they were handed over.
     fn wait_for_one(&mut self) -> Result<(), StoreError> {
-        self.outstanding -= 1;
+        let first = if self.older.outstanding > 0 { &mut self.older } else { &mut self.younger };
+        first.outstanding -= 1;
         self.taken.recv().map_err(|_| StoreError::Closed)?
     }
 
     /// Waits until the store has taken everything handed over.
     pub(super) fn settle(&mut self) -> Result<(), StoreError> {
         self.flush()?;
-        while self.outstanding > 0 {
+        while self.outstanding() > 0 {
             self.wait_for_one()?;
         }
-        self.ahead.clear();
+        (self.older, self.younger) = Default::default();
         Ok(())
     }
 
-    /// Whether so much is kept in memory that the store should be waited for.
-    pub(super) fn is_far_ahead(&self) -> bool {
-        self.ahead.len() >= AHEAD_KEYS_MAX
+    /// Lets go of what the store has taken when enough more was made; up to where the tables reflect the log then.
+    pub(super) fn make_room(&mut self) -> Result<Option<Arrival>, StoreError> {
+        if self.younger.rows.len() < GENERATION_KEYS_MAX {
+            return Ok(None);
+        }
+        while self.older.outstanding > 0 {
+            self.wait_for_one()?;
+        }
+        let taken = std::mem::replace(&mut self.older, std::mem::take(&mut self.younger));
+        Ok(Some(taken.through))
     }
 }
 
@@ -210,7 +235,7 @@ fn run(applier: &mut Applier, queue: &Receiver<Job>, told: &watch::Sender<Arriva
     let mut reached = *told.borrow();
     while let Ok(first) = queue.recv() {
         let mut next = Some(first);
-        // Takes what is there, then lets the store catch up and tells how far it came.
+        // Takes what is there, tells how far the store came meanwhile, and in the end waits for it.
         while let Some(job) = next {
             match job {
                 Job::Chunk { arrival, bytes, role, window_ms } => {
@@ -231,7 +256,10 @@ fn run(applier: &mut Applier, queue: &Receiver<Job>, told: &watch::Sender<Arriva
                     return Ok(());
                 }
             }
-            next = if applier.is_far_ahead() { None } else { queue.try_recv().ok() };
+            if let Some(through) = applier.make_room()? {
+                told.send_modify(|at| *at = through.max(*at));
+            }
+            next = queue.try_recv().ok();
         }
         applier.settle()?;
         told.send_replace(reached);
@@ -278,5 +306,32 @@ mod tests {
         });
         let last = ROUNDS.to_be_bytes().to_vec();
         assert_eq!(settled.recv_timeout(WITHIN), Ok(Some(last)));
+    }
+
+    #[test]
+    fn what_was_let_go_of_from_memory_is_in_the_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path(), &StoreOptions::new(1)).unwrap().store;
+        let mut applier = Applier::new(Tables::new(store), true);
+        let newest =
+            |round: u64| Write { table: Table::Meta, key: Vec::new(), value: Some(round.to_be_bytes().into()) };
+        let mut let_go = 0;
+        for round in 1..=(5 * GENERATION_KEYS_MAX / KEYS_MAX) as u64 {
+            let row = |n: usize| Write {
+                table: Table::Documents,
+                key: [round.to_be_bytes(), n.to_be_bytes()].concat(),
+                value: Some(Vec::new()),
+            };
+            let rows = (0..KEYS_MAX).map(row).chain([newest(round)]).collect();
+            applier.hand_over(rows, Arrival(round)).unwrap();
+            let Some(through) = applier.make_room().unwrap() else { continue };
+            let stored = applier.tables.get(Table::Meta, &[]).unwrap();
+            let stored = stored.map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().unwrap()));
+            assert!(stored >= through.0, "{stored} is stored, and up to {} should be", through.0);
+            assert!(applier.older.rows.len() + applier.younger.rows.len() <= 2 * (GENERATION_KEYS_MAX + KEYS_MAX));
+            let_go += 1;
+        }
+        assert!(let_go >= 4, "{let_go}");
+        applier.settle().unwrap();
     }
 }

@@ -1,9 +1,8 @@
 //! From what the disk holds to what the core starts from: the tables catch up with the journal, then both are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use swabmesh_protocol::chunk::SealedChunk;
 use swabmesh_protocol::fact::{Fact, Role};
 use swabmesh_protocol::id::{Epoch, NodeKey};
 use swabmesh_protocol::io::Arrival;
@@ -121,9 +120,7 @@ fn catch_up(
             }
             None => applier.hand_over(Vec::new(), at)?,
         }
-        if applier.is_far_ahead() {
-            applier.settle()?;
-        }
+        applier.make_room()?;
         if told.elapsed() >= TELL_EVERY {
             told = Instant::now();
             tracing::info!(frame = at.0, of = last.0, "the tables follow the journal");
@@ -153,31 +150,36 @@ fn roles(
     let mut certificates = vec![identity.certificate.clone()];
     certificates.extend(signed.certificates.iter().cloned());
     certificates.extend(restore::certificates(tables)?);
-    let mut enrolled = |fact: Fact| {
-        if let Fact::Enrolled(fact) = fact {
-            certificates.push(fact.certificate.into());
+    certificates.extend(project::control(tables)?.into_iter().filter_map(|(_, fact)| fact.into_certificate()));
+    // One the root did not sign gives nobody a role.
+    certificates.iter().for_each(|certificate| drop(roster.enrol(certificate)));
+    // Only an authority enrols, so a day's registrations need not be opened for it.
+    let mut passed_over = BTreeSet::new();
+    loop {
+        for frame in store.frames(frame::Arrival::NONE) {
+            match restore::frame(frame?.payload, identity) {
+                Some(Frame::Certificate(_, bytes)) => drop(roster.enrol(&bytes)),
+                Some(Frame::Chunk(sealed)) if may_enrol(&roster, &sealed.header().writer) => {
+                    let entries = sealed.reopen().map(|chunk| chunk.entries).unwrap_or_default();
+                    let facts = entries.iter().filter_map(|entry| Fact::from_bytes(&entry.fact).ok());
+                    facts.filter_map(Fact::into_certificate).for_each(|certificate| drop(roster.enrol(&certificate)));
+                }
+                Some(Frame::Chunk(sealed)) => drop(passed_over.insert(sealed.header().writer)),
+                None => {}
+            }
         }
-    };
-    project::control(tables)?.into_iter().for_each(|(_, fact)| enrolled(fact));
-    let mut met = Vec::new();
-    for frame in store.frames(frame::Arrival::NONE) {
-        match restore::frame(frame?.payload, identity) {
-            Some(Frame::Certificate(_, bytes)) => met.push(bytes),
-            Some(Frame::Chunk(sealed)) => facts(&sealed).into_iter().for_each(&mut enrolled),
-            None => {}
+        // Somebody may have turned out to be one by what was read behind it.
+        let before = passed_over.len();
+        passed_over.retain(|writer| !may_enrol(&roster, writer));
+        if passed_over.len() == before {
+            break;
         }
-    }
-    certificates.extend(met);
-    for certificate in &certificates {
-        // One the root did not sign gives nobody a role.
-        let _ = roster.enrol(certificate);
     }
     Ok(roster.certificates().map(|certificate| (certificate.node, certificate.role)).collect())
 }
 
-fn facts(sealed: &SealedChunk) -> Vec<Fact> {
-    let entries = sealed.reopen().map(|chunk| chunk.entries).unwrap_or_default();
-    entries.iter().filter_map(|entry| Fact::from_bytes(&entry.fact).ok()).collect()
+fn may_enrol(roster: &Roster, writer: &NodeKey) -> bool {
+    roster.role(writer) == Some(Role::Authority)
 }
 
 /// The newest frame that the tables reflect.
@@ -187,6 +189,14 @@ pub(super) fn reflected(tables: &Tables, store: &Store) -> Result<Arrival, Start
 
 #[cfg(test)]
 mod tests {
+    use ed25519_dalek::SigningKey;
+    use swabmesh_protocol::certificate::Certificate;
+    use swabmesh_protocol::chunk::OpenedChunk;
+    use swabmesh_protocol::entry::node_key;
+    use swabmesh_protocol::fact::Enrolled;
+    use swabmesh_protocol::id::{FeedHeader, Hash, Lane, SeqNo};
+    use swabmesh_protocol::text::Text;
+    use swabmesh_protocol::time::Stamp;
     use swabmesh_protocol::view::{Table, View, Write};
 
     use super::*;
@@ -218,6 +228,60 @@ mod tests {
         assert_eq!((rows.len(), visits), (256, expected), "a row for each beginning of a person");
         assert!(Relayout::begin(&tables).unwrap().is_none());
         drop(applier);
+        store.close().unwrap();
+    }
+
+    /// A root, and what it signs.
+    fn signed(number: u8, role: Role, serial: u32) -> (SigningKey, Vec<u8>) {
+        let key = SigningKey::from_bytes(&[number; 32]);
+        let name = Text::new(format!("node {number}")).unwrap();
+        let certificate =
+            Certificate { node: node_key(&key), role, name, lane: Lane(1), serial, from: 0, until: u64::MAX >> 1 };
+        (key, certificate.sign(&root()))
+    }
+
+    fn root() -> SigningKey {
+        SigningKey::from_bytes(&[1; 32])
+    }
+
+    /// A frame of the journal in which a node enrols another.
+    fn enrolling(key: &SigningKey, certificate: Vec<u8>) -> Vec<u8> {
+        let header = FeedHeader { writer: node_key(key), epoch: Epoch(1), lane: Lane(1) };
+        let fact = Fact::from(Enrolled { certificate: certificate.into() });
+        let said = vec![(Stamp(1), fact.to_bytes())];
+        OpenedChunk::write(key, header, (SeqNo(0), Hash::ZERO), said).seal().into_bytes()
+    }
+
+    #[test]
+    fn whoever_an_authority_enrols_has_a_role_wherever_in_the_journal_that_stands() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path(), &StoreOptions::new(1)).unwrap().store;
+        let (own, own_certificate) = signed(2, Role::Authority, 1);
+        let (office, office_before) = signed(3, Role::Site, 1);
+        let (_, office_since) = signed(3, Role::Authority, 2);
+        let (site, enrolled_by_office) = signed(4, Role::Site, 1);
+        let (laboratory, enrolled_by_site) = signed(5, Role::Lab, 1);
+        // The office enrols before the certificate is read that makes an authority of it; what a site says enrols nobody.
+        for bytes in [enrolling(&office, enrolled_by_office), enrolling(&site, enrolled_by_site), office_since] {
+            let (done, durable) = std::sync::mpsc::sync_channel(1);
+            let told = Box::new(move |result| drop(done.send(result)));
+            assert!(store.persist(frame::FrameKind::Foreign, bytes, told).is_ok());
+            durable.recv().unwrap().unwrap();
+        }
+        let identity = Identity {
+            epoch: Epoch(1),
+            key: own,
+            certificate: own_certificate,
+            root: root().verifying_key(),
+            seed: [0; 32],
+            issuers: Vec::new(),
+        };
+        let known = Signed { certificates: vec![office_before], ..Signed::default() };
+        let roles = roles(&store, &Tables::new(store.clone()), &identity, &known).unwrap();
+        let role = |key: &SigningKey| roles.get(&node_key(key)).copied();
+        assert_eq!(role(&office), Some(Role::Authority));
+        assert_eq!(role(&site), Some(Role::Site));
+        assert_eq!(role(&laboratory), None);
         store.close().unwrap();
     }
 }

@@ -7,7 +7,7 @@ use ed25519_dalek::VerifyingKey;
 use super::{Aim, Manifest, Wish, Writing, plan};
 use crate::certificate::Certificate;
 use crate::exchange::session::Session;
-use crate::fact::{Fact, Role};
+use crate::fact::Role;
 use crate::frontier::Lanes;
 use crate::id::{Epoch, FeedId, Lane, NodeKey, SeqNo};
 use crate::project;
@@ -101,9 +101,7 @@ fn certificates<V: View>(
     root: &VerifyingKey,
     signed: Vec<Vec<u8>>,
 ) -> Result<BTreeMap<NodeKey, (u32, Vec<u8>)>, ViewError> {
-    let told = project::control(view)?.into_iter().filter_map(|(_, fact)| {
-        if let Fact::Enrolled(enrolled) = fact { Some(enrolled.certificate.into()) } else { None }
-    });
+    let told = project::control(view)?.into_iter().filter_map(|(_, fact)| fact.into_certificate());
     let mut newest: BTreeMap<NodeKey, (u32, Vec<u8>)> = BTreeMap::new();
     for bytes in signed.into_iter().chain(told) {
         let Ok(certificate) = Certificate::open(&bytes, root) else { continue };

@@ -37,7 +37,7 @@ const FIRST_KEY: u8 = 100;
 /// Tubes of one chunk: what a busy site sends in ten minutes.
 const CHUNK_TUBES: u64 = 40;
 /// Memory for the index's pages.
-const CACHE_BYTES: u64 = 256 * 1024 * 1024;
+const CACHE_BYTES: u64 = 512 * 1024 * 1024;
 /// People whose results are looked up after each round.
 const LOOKUPS: u64 = 2_000;
 
