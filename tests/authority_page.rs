@@ -108,7 +108,18 @@ fn an_operator_logs_in_admits_a_site_decides_a_case_and_looks_somebody_up() {
     visit(&page, "/city/search").unwrap();
     let shown = look_up(&page, "2204090001", "本人来电查询").unwrap();
     assert!(shown.contains(&who.name));
+    visit(&page, "/city/recall").unwrap();
+    rig.authority.done(&["authority", "recall", "2204090001", "--operator", "钱进"]).unwrap();
+    rig.authority.done(&["authority", "recall"]).unwrap();
     let looks = rig.authority.done(&["authority", "audit", "show"]).unwrap();
+    for (who, what) in [
+        ("赵敏", "everyone in positive pools"),
+        ("钱进", "tube 2204090001"),
+        ("a program with the node's token", "everyone in positive pools"),
+    ] {
+        let on_record = |line: &str| line.contains("recall") && line.contains(who) && line.contains(what);
+        assert_eq!(looks.lines().filter(|line| on_record(line)).count(), 1, "{who}: {looks}");
+    }
     let named = looks.lines().filter(|line| line.contains("本人来电查询") && line.contains("赵敏"));
     assert_eq!(named.count(), 2, "{looks}");
 

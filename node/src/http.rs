@@ -178,7 +178,6 @@ pub fn router(shell: Shell, token: Token, beside: &[Figures]) -> Router {
         .route("/flags", get(overview::flags))
         .route("/forks", get(forks::list))
         .route("/forks/decide", post(forks::decide))
-        .route("/recall/{tube}", get(overview::recall))
         .route("/tubes", get(tubes::list).post(tubes::open))
         .route("/tubes/{barcode}", get(tubes::show))
         .route("/tubes/{barcode}/seal", post(tubes::seal))

@@ -10,16 +10,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
+use swabmesh_node::api::RecallList;
 use swabmesh_node::api::{LookedUp, Lookup};
 use swabmesh_node::audit::Look;
-use swabmesh_node::http::body::Body;
+use swabmesh_node::http::body::{Body, Named};
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
 use swabmesh_node::http::results::opened;
+use swabmesh_node::http::tubes::unknown;
 use swabmesh_node::{clock, reading};
 use swabmesh_protocol::code::Credential;
 use swabmesh_protocol::fact::Operator;
-use swabmesh_protocol::id::NodeKey;
+use swabmesh_protocol::id::{Barcode, NodeKey};
 use swabmesh_protocol::project::heads;
 use swabmesh_protocol::time::MS_PER_S;
 use swabmesh_protocol::view::ViewError;
@@ -43,6 +45,7 @@ pub(super) fn router(hall: &Hall) -> Router {
     Router::new()
         .route("/api/v1/reviews", get(reviews))
         .route("/api/v1/recall", get(recall))
+        .route("/api/v1/recall/{tube}", get(recall_of))
         .route("/api/v1/results/lookup", post(looked_up))
         .route("/api/v1/reports/reconcile", get(reconcile))
         .route("/api/v1/exports", get(exported))
@@ -96,9 +99,41 @@ async fn looked_up(State(hall): State<Hall>, Body(Lookup { code }): Body<Lookup>
     Ok(Json(LookedUp { name, last_four, results }))
 }
 
-async fn recall(State(hall): State<Hall>) -> Result<Json<Recalls>, Problem> {
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Looking {
+    /// Who asks; goes to the log of looks.
+    by: Option<Operator>,
+}
+
+impl Looking {
+    fn at(self, why: String) -> Look {
+        let who = self.by.map_or_else(|| "a program with the node's token".to_owned(), |by| by.to_string());
+        Look { who, what: "recall", whom: None, why }
+    }
+}
+
+/// Everyone in positive pools of the city; the look is on record first (P4).
+async fn recall(
+    State(hall): State<Hall>,
+    looking: Result<Query<Looking>, QueryRejection>,
+) -> Result<Json<Recalls>, Problem> {
+    let Query(looking) = looking?;
+    hall.record(&looking.at("everyone in positive pools".to_owned()))?;
     let (view, name_of) = (hall.view(), hall.names().await?);
     Ok(Json(read(move || recalls(&view, &name_of)).await?))
+}
+
+/// Everyone in one pool; the look is on record first (P4).
+async fn recall_of(
+    State(hall): State<Hall>,
+    Named(tube): Named<Barcode>,
+    looking: Result<Query<Looking>, QueryRejection>,
+) -> Result<Json<RecallList>, Problem> {
+    let Query(looking) = looking?;
+    hall.record(&looking.at(format!("tube {tube}")))?;
+    let (view, missing) = (hall.view(), unknown(&tube));
+    read(move || reading::recall(&view, &tube)).await?.map(Json).ok_or(missing)
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]

@@ -1,4 +1,4 @@
-//! How the node is, and what needs a person: status, health, digests, flags, recalls.
+//! How the node is, and what needs a person: status, health, digests, flags.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,15 +6,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use swabmesh_protocol::id::Barcode;
 use swabmesh_protocol::project::{Flag, FlagState, flags as read_flags};
 
-use super::body::{Asked, Named};
+use super::body::Asked;
 use super::problem::Problem;
-use super::tubes::unknown;
 use super::{Shell, lines, read};
 use crate::advice::{Advice, advice};
-use crate::api::{HeadsDigest, RecallList};
+use crate::api::HeadsDigest;
 use crate::reading;
 use crate::runtime::Snapshot;
 
@@ -83,14 +81,4 @@ pub(super) async fn flags(
     flags.retain(|flag| all || flag.state == FlagState::Open);
     flags.truncate(lines(limit));
     Ok(Json(flags))
-}
-
-pub(super) async fn recall(
-    State(shell): State<Shell>,
-    Named(barcode): Named<Barcode>,
-) -> Result<Json<RecallList>, Problem> {
-    let view = shell.node.view().clone();
-    let missing = unknown(&barcode);
-    let list = read(move || reading::recall(&view, &barcode)).await?;
-    list.map(Json).ok_or(missing)
 }

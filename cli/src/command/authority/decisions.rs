@@ -5,12 +5,12 @@ use std::io::Write;
 use clap::Args;
 use serde_json::Value;
 use swabmesh_node::api::Review;
-use swabmesh_protocol::fact::Subject;
+use swabmesh_protocol::fact::{Operator, Subject};
 use swabmesh_protocol::id::Barcode;
 use swabmesh_protocol::text::Text;
 
 use crate::Outcome;
-use crate::client::{Connection, segment};
+use crate::client::{Connection, segment, value};
 use crate::command::decided::Decided;
 use crate::print::{self, done};
 
@@ -61,6 +61,9 @@ Without a barcode: everyone in the city, those who wait first.")]
 pub(super) struct RecallArguments {
     /// Barcode of the pool
     tube: Option<Barcode>,
+    /// Who asks: goes to the log of looks
+    #[arg(long, env = "SWABMESH_OPERATOR")]
+    operator: Option<Operator>,
     #[command(flatten)]
     connection: Connection,
 }
@@ -94,11 +97,13 @@ impl ReviewArguments {
 impl RecallArguments {
     pub(super) fn run(self, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         let client = self.connection.open()?;
+        let by = self.operator.map(|operator| format!("?by={}", value(operator.as_str()))).unwrap_or_default();
         match &self.tube {
             Some(tube) => {
-                client.show(&format!("/recall/{}", segment(tube)), out, |list| Ok(print::result::recall(list)))?;
+                let path = format!("/recall/{}{by}", segment(tube));
+                client.show(&path, out, |list| Ok(print::result::recall(list)))?;
             }
-            None => client.show("/recall", out, |list| Ok(print::city::recalls(list)))?,
+            None => client.show(&format!("/recall{by}"), out, |list| Ok(print::city::recalls(list)))?,
         }
         Ok(Outcome::Done)
     }
