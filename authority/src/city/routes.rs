@@ -10,8 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
-use swabmesh_node::api::RecallList;
-use swabmesh_node::api::{LookedUp, Lookup};
+use swabmesh_node::api::{LookedUp, Lookup, RecallList};
 use swabmesh_node::audit::Look;
 use swabmesh_node::http::body::{Body, Named};
 use swabmesh_node::http::problem::Problem;
@@ -64,6 +63,13 @@ impl Hall {
             None => node.to_string().chars().take(8).collect(),
         })
     }
+
+    /// Everyone in positive pools of the city; the look is on record first (P4).
+    pub(super) async fn recalls(&self, who: String) -> Result<Recalls, Problem> {
+        self.record(&Look { who, what: "recall", whom: None, why: "everyone in positive pools".to_owned() })?;
+        let (view, name_of) = (self.view(), self.names().await?);
+        read(move || recalls(&view, &name_of)).await
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,21 +113,17 @@ struct Looking {
 }
 
 impl Looking {
-    fn at(self, why: String) -> Look {
-        let who = self.by.map_or_else(|| "a program with the node's token".to_owned(), |by| by.to_string());
-        Look { who, what: "recall", whom: None, why }
+    fn who(self) -> String {
+        self.by.map_or_else(|| "a program with the node's token".to_owned(), |by| by.to_string())
     }
 }
 
-/// Everyone in positive pools of the city; the look is on record first (P4).
 async fn recall(
     State(hall): State<Hall>,
     looking: Result<Query<Looking>, QueryRejection>,
 ) -> Result<Json<Recalls>, Problem> {
     let Query(looking) = looking?;
-    hall.record(&looking.at("everyone in positive pools".to_owned()))?;
-    let (view, name_of) = (hall.view(), hall.names().await?);
-    Ok(Json(read(move || recalls(&view, &name_of)).await?))
+    Ok(Json(hall.recalls(looking.who()).await?))
 }
 
 /// Everyone in one pool; the look is on record first (P4).
@@ -131,7 +133,7 @@ async fn recall_of(
     looking: Result<Query<Looking>, QueryRejection>,
 ) -> Result<Json<RecallList>, Problem> {
     let Query(looking) = looking?;
-    hall.record(&looking.at(format!("tube {tube}")))?;
+    hall.record(&Look { who: looking.who(), what: "recall", whom: None, why: format!("tube {tube}") })?;
     let (view, missing) = (hall.view(), unknown(&tube));
     read(move || reading::recall(&view, &tube)).await?.map(Json).ok_or(missing)
 }

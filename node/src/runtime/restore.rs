@@ -147,12 +147,13 @@ fn roles(
     signed: &Signed,
 ) -> Result<BTreeMap<NodeKey, Role>, StartError> {
     let mut roster = Roster::new(identity.root);
-    let mut certificates = vec![identity.certificate.clone()];
-    certificates.extend(signed.certificates.iter().cloned());
-    certificates.extend(restore::certificates(tables)?);
-    certificates.extend(project::control(tables)?.into_iter().filter_map(|(_, fact)| fact.into_certificate()));
-    // One the root did not sign gives nobody a role.
-    certificates.iter().for_each(|certificate| drop(roster.enrol(certificate)));
+    // A certificate that the root did not sign gives nobody a role.
+    let mut enrol = |certificate: &[u8]| drop(roster.enrol(certificate));
+    enrol(&identity.certificate);
+    signed.certificates.iter().for_each(|certificate| enrol(certificate));
+    restore::certificates(tables)?.iter().for_each(|certificate| enrol(certificate));
+    let told = project::control(tables)?.into_iter().filter_map(|(_, fact)| fact.into_certificate());
+    told.for_each(|certificate| enrol(&certificate));
     // Only an authority enrols, so a day's registrations need not be opened for it.
     let mut passed_over = BTreeSet::new();
     loop {

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
-use swabmesh_node::audit::Look;
 use swabmesh_node::http::problem::Problem;
 use swabmesh_node::http::read;
 use swabmesh_protocol::command::Command;
@@ -18,7 +17,7 @@ use swabmesh_protocol::text::Text;
 use super::form::Sent;
 use super::html::{escape, form, moment, say, table};
 use super::{Answer, page};
-use crate::city::decisions::{Case, Recalls, cases, recalls};
+use crate::city::decisions::{Case, Recalls, cases};
 use crate::city::door::Session;
 use crate::city::hall::Hall;
 
@@ -218,12 +217,8 @@ fn chosen(choice: &str, operator: Operator, reason: Remark) -> Option<Command> {
     }
 }
 
-/// The recall list; the look is on record first (P4).
 pub(super) async fn recall(State(hall): State<Hall>, Extension(session): Extension<Session>) -> Answer {
-    let why = "everyone in positive pools".to_owned();
-    hall.record(&Look { who: session.who.to_string(), what: "recall", whom: None, why })?;
-    let (view, name_of) = (hall.view(), hall.names().await?);
-    let list = read(move || recalls(&view, &name_of)).await?;
+    let list = hall.recalls(session.who.to_string()).await?;
     Ok(page(&session, "复检", "/city/recall", &roll(&list)))
 }
 
