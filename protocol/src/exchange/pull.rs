@@ -1,6 +1,7 @@
 //! What is wanted from one peer, and how far it has come.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::exchange::frame::{ToldHead, Want};
 use crate::id::{FeedShort, SeqNo};
@@ -24,12 +25,14 @@ pub struct Pull {
     wanted: BTreeMap<FeedShort, Wanted>,
     /// Of those, the ones to be asked for: not asked of this peer, nor known to be asked of another.
     open: BTreeSet<FeedShort>,
+    /// The feed asked for last: the next one in the order of names has its turn, however often others are told.
+    turn: Option<FeedShort>,
     /// Of those, how many this peer was asked for.
     asked: usize,
     progress: Mono,
 }
 
-/// The peer named more feeds than a city has: it is at fault.
+/// As many feeds are wanted of the peer as are taken note of at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyFeeds;
 
@@ -66,7 +69,7 @@ impl Pull {
         }
         let mut wants = Vec::new();
         while self.asked < FRAME_WANTS_MAX {
-            let Some(feed) = self.open.pop_first() else { break };
+            let Some(feed) = self.take_turn() else { break };
             let Some(wanted) = self.wanted.get_mut(&feed).filter(|wanted| !wanted.asked) else { continue };
             if claim(feed) {
                 wanted.asked = true;
@@ -75,6 +78,14 @@ impl Pull {
             }
         }
         wants
+    }
+
+    fn take_turn(&mut self) -> Option<FeedShort> {
+        let after = self.turn.map_or(Bound::Unbounded, Bound::Excluded);
+        let feed = self.open.range((after, Bound::Unbounded)).next().or_else(|| self.open.first()).copied()?;
+        self.open.remove(&feed);
+        self.turn = Some(feed);
+        self.turn
     }
 
     /// A feed is not asked of another peer any more.
@@ -187,6 +198,23 @@ mod tests {
         assert!(!pull.is_empty(), "verified is not durable");
         assert!(pull.durable(FeedShort([1; 6]), SeqNo(5)));
         assert_eq!(pull.stalls_at(), None);
+    }
+
+    #[test]
+    fn feeds_that_grow_all_the_time_keep_no_other_waiting() {
+        let mut pull = Pull::default();
+        let mut asked = BTreeSet::new();
+        for round in 1..=4 {
+            // As many as fit, told longer each time; and one behind them.
+            (0..FRAME_WANTS_MAX as u8).for_each(|feed| pull.told(told(feed, round), None).unwrap());
+            pull.told(told(200, 1), None).unwrap();
+            let wants = pull.ask(Mono(round), |_| true);
+            for want in wants {
+                asked.insert(want.feed);
+                pull.durable(want.feed, want.to);
+            }
+        }
+        assert!(asked.contains(&FeedShort([200; 6])));
     }
 
     #[test]
