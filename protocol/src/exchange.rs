@@ -4,7 +4,7 @@
 //! the same, or names heads; heads become ranges asked for, ranges come as chunks, and only what is durable is
 //! acknowledged. From then on heads that are told are hints: losing all of them costs latency.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -81,6 +81,8 @@ pub struct Exchange {
     /// When each peer's silence is too long.
     stalls: Due,
     listeners: Listeners,
+    /// What the tables have to reach before they show what a peer asked for.
+    waiting: BTreeSet<(Arrival, LinkId)>,
     offsets: Offsets<LinkId>,
     cursors: BTreeMap<NodeKey, (Epoch, u64)>,
     announced: Arrival,
@@ -106,6 +108,7 @@ impl Exchange {
             compares: Due::default(),
             stalls: Due::default(),
             listeners: Listeners::default(),
+            waiting: BTreeSet::new(),
             offsets: Offsets::default(),
             cursors,
             announced: newest,
@@ -185,6 +188,7 @@ impl Exchange {
         self.compares.set(link, None);
         self.stalls.set(link, None);
         if let Some(open) = self.sessions.remove(link).and_then(|session| session.open) {
+            open.serve.awaited().for_each(|shown_at| _ = self.waiting.remove(&(shown_at, link)));
             self.listeners.remove(link, &open.lanes);
             self.offsets.remove(open.clock_offset_ms, link);
             self.release(now, link, open.pull.feeds().collect());
@@ -251,6 +255,7 @@ impl Exchange {
                 return held;
             }
             Frame::Differ { through, buckets } => self.differ(now, link, through, &buckets, frontier),
+                // What does not fit is found by the next comparison, which has fewer buckets that differ.
             Frame::Show { buckets } => {
                 let heads = marked(&buckets).flat_map(|number| frontier.bucket(number, &open.lanes));
                 let shown = open.tell(None, heads.map(|(id, head)| ToldHead::of(id, head)).collect());
@@ -264,8 +269,9 @@ impl Exchange {
                 return held;
             }
             Frame::Gone(Want { feed, .. }) => {
-                open.serve.refused(feed);
+                let gone = open.serve.refused(feed);
                 open.note_missing(now.wall);
+                gone.into_iter().for_each(|shown_at| _ = self.waiting.remove(&(shown_at, link)));
                 self.gone(now, link, feed);
             }
             Frame::Bye => {}
@@ -327,6 +333,19 @@ impl Exchange {
         self.sessions.open_mut(link)?.serve.next_load()
     }
 
+    /// The tables reach this far now. Returns the peers for whom there is something to read again.
+    pub fn shown(&mut self, through: Arrival) -> Vec<LinkId> {
+        let mut links = Vec::new();
+        while let Some((_, link)) = self.waiting.first().filter(|(shown_at, _)| *shown_at <= through).copied() {
+            self.waiting.pop_first();
+            if let Some(open) = self.sessions.open_mut(link) {
+                open.serve.shown(through);
+                links.push(link);
+            }
+        }
+        links
+    }
+
     /// A chunk was read for a peer.
     pub fn loaded(&mut self, link: LinkId, last: SeqNo, chunk: Vec<u8>) {
         if let Some(open) = self.sessions.open_mut(link) {
@@ -335,11 +354,12 @@ impl Exchange {
         }
     }
 
-    /// The store does not hold the range a peer asked for: not yet, or no more.
-    pub fn not_loaded(&mut self, link: LinkId, yet: bool) {
+    /// The tables do not show the range a peer asked for before they reach an arrival, or no more.
+    pub fn not_loaded(&mut self, link: LinkId, shown_at: Option<Arrival>) {
         let Some(open) = self.sessions.open_mut(link) else { return };
-        if yet {
-            open.serve.not_yet();
+        if let Some(shown_at) = shown_at {
+            open.serve.not_yet(shown_at);
+            self.waiting.insert((shown_at, link));
         } else if let Some(range) = open.serve.gone() {
             let want = Want { feed: range.feed.short(), from: range.from, to: range.to };
             self.out.push(Out::Send(link, Frame::Gone(want)));

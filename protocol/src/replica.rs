@@ -199,7 +199,6 @@ pub struct Replica {
     deciding: BTreeMap<RequestId, Arrival>,
     commands: BTreeMap<RequestId, commands::Pending>,
     acknowledging: acknowledge::Acknowledging,
-    waiting_for_index: Vec<LinkId>,
     indexed: Arrival,
     sign_at: Option<Mono>,
     hinted: renewal::Hinted,
@@ -267,7 +266,6 @@ impl Replica {
             deciding: BTreeMap::new(),
             commands: BTreeMap::new(),
             acknowledging: acknowledge::Acknowledging::default(),
-            waiting_for_index: Vec::new(),
             indexed: held.indexed,
             sign_at: Some(Mono::default()),
             hinted: renewal::Hinted::default(),
@@ -434,7 +432,12 @@ impl Replica {
         self.indexed = self.indexed.max(through);
         self.forget_indexed();
         self.ask_unsplit();
-        for link in std::mem::take(&mut self.waiting_for_index) {
+        self.pump_shown();
+    }
+
+    /// Reads again what the tables did not show before.
+    fn pump_shown(&mut self) {
+        for link in self.exchange.shown(self.indexed) {
             self.pump(link);
         }
     }
@@ -498,12 +501,9 @@ impl Replica {
             }
             None => {
                 let durable = self.tips.durable.get(&feed).filter(|head| head.seq >= from && head.arrival > asked_at);
-                self.exchange.not_loaded(link, durable.is_some());
-                if durable.is_some_and(|head| head.arrival > self.indexed) {
-                    self.waiting_for_index.push(link);
-                } else {
-                    self.pump(link);
-                }
+                self.exchange.not_loaded(link, durable.map(|head| head.arrival));
+                self.pump_shown();
+                self.pump(link);
             }
         }
     }

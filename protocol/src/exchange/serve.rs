@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::exchange::frame::{Held, Want};
 use crate::id::{FeedId, FeedShort, SeqNo};
+use crate::io::Arrival;
 use crate::limits::{SERVE_QUEUE_MAX, SERVED_CHUNK_BYTES_MAX, UNACKED_BYTES_MAX};
 
 /// A range being served.
@@ -21,7 +22,10 @@ pub struct Range {
 #[derive(Debug, Clone, Default)]
 pub struct Serve {
     queue: VecDeque<Range>,
+    /// Whether the first range is being read.
     loading: bool,
+    /// Ranges on disk that the tables do not show before they reach an arrival.
+    waiting: VecDeque<(Arrival, Range)>,
     unacked: VecDeque<Unacked>,
     unacked_bytes: usize,
 }
@@ -45,11 +49,12 @@ impl Serve {
     /// # Errors
     /// [`TooManyWants`]; nothing was queued.
     pub fn want(&mut self, feed: FeedId, want: Want) -> Result<(), TooManyWants> {
-        if let Some(range) = self.queue.iter_mut().find(|range| range.feed == feed) {
+        let waiting = self.waiting.iter_mut().map(|(_, range)| range);
+        if let Some(range) = self.queue.iter_mut().chain(waiting).find(|range| range.feed == feed) {
             range.to = range.to.max(want.to);
             return Ok(());
         }
-        if self.queue.len() >= SERVE_QUEUE_MAX {
+        if self.queue.len() + self.waiting.len() >= SERVE_QUEUE_MAX {
             return Err(TooManyWants);
         }
         self.queue.push_back(Range { feed, from: want.from, to: want.to });
@@ -79,9 +84,24 @@ impl Serve {
         }
     }
 
-    /// The store does not reach that far yet: the same range is read again later.
-    pub fn not_yet(&mut self) {
+    /// The tables do not show the range yet, and will once they reach `shown_at`: until then others are read.
+    pub fn not_yet(&mut self, shown_at: Arrival) {
         self.loading = false;
+        self.waiting.extend(self.queue.pop_front().map(|range| (shown_at, range)));
+    }
+
+    /// What the tables have to reach for each range that waits for them.
+    pub fn awaited(&self) -> impl Iterator<Item = Arrival> {
+        self.waiting.iter().map(|(shown_at, _)| *shown_at)
+    }
+
+    /// The tables reach this far now: what they show is read again.
+    pub fn shown(&mut self, through: Arrival) {
+        self.waiting.retain(|(shown_at, range)| {
+            let shown = *shown_at <= through;
+            self.queue.extend(shown.then_some(*range));
+            !shown
+        });
     }
 
     /// The store cannot give the range: it is dropped and returned.
@@ -103,7 +123,8 @@ impl Serve {
     ///
     /// Without this a node that meets many writers whose certificates it does not hold yet fills the window with
     /// chunks that have to wait, and never gets the feed that the certificates are in.
-    pub fn refused(&mut self, feed: FeedShort) {
+    /// Returns what the tables need not reach any more for this peer.
+    pub fn refused(&mut self, feed: FeedShort) -> Vec<Arrival> {
         self.unacked.retain(|sent| {
             let of_feed = sent.feed == feed;
             self.unacked_bytes -= if of_feed { sent.bytes } else { 0 };
@@ -112,12 +133,17 @@ impl Serve {
         // What is being read stays in front: its answer is on the way.
         let reading = self.queue.front().copied().filter(|_| self.loading);
         self.queue.retain(|range| Some(*range) == reading || range.feed.short() != feed);
+        let of_feed = |(_, range): &(Arrival, Range)| range.feed.short() == feed;
+        let gone = self.waiting.iter().filter(|waiting| of_feed(waiting)).map(|(shown_at, _)| *shown_at).collect();
+        self.waiting.retain(|waiting| !of_feed(waiting));
+        gone
     }
 
     /// Feeds and entries that the peer asked for and has not acknowledged as durable.
     #[must_use]
     pub fn missing(&self) -> (u64, u64) {
-        let queued = self.queue.iter().map(|range| (range.feed.short(), (range.to.0 + 1).saturating_sub(range.from.0)));
+        let queued = self.queue.iter().chain(self.waiting.iter().map(|(_, range)| range));
+        let queued = queued.map(|range| (range.feed.short(), (range.to.0 + 1).saturating_sub(range.from.0)));
         let sent = self.unacked.iter().map(|sent| (sent.feed, sent.entries));
         let all: Vec<(FeedShort, u64)> = queued.chain(sent).collect();
         let feeds: BTreeSet<FeedShort> = all.iter().map(|(feed, _)| *feed).collect();
@@ -127,7 +153,7 @@ impl Serve {
     /// Whether everything asked for is durable at the peer.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.unacked.is_empty()
+        self.queue.is_empty() && self.waiting.is_empty() && self.unacked.is_empty()
     }
 
     /// Bytes sent and not acknowledged.
@@ -181,6 +207,27 @@ mod tests {
         serve.refused(refused.short());
         serve.sent(SeqNo(9), 10);
         assert_eq!(serve.next_load().map(|range| range.feed), Some(other));
+    }
+
+    #[test]
+    fn what_the_tables_do_not_show_yet_is_not_read_again_before_they_do_and_holds_up_nothing_else() {
+        let (behind, other) = (FeedId([1; 16]), FeedId([2; 16]));
+        let mut serve = Serve::default();
+        for feed in [behind, other] {
+            serve.want(feed, Want { feed: feed.short(), from: SeqNo(1), to: SeqNo(1) }).unwrap();
+        }
+        serve.next_load().unwrap();
+        serve.not_yet(Arrival(7));
+        assert_eq!(serve.next_load().map(|range| range.feed), Some(other));
+        serve.sent(SeqNo(1), 10);
+        serve.shown(Arrival(6));
+        assert!(serve.next_load().is_none() && !serve.is_idle());
+        serve.want(behind, Want { feed: behind.short(), from: SeqNo(1), to: SeqNo(3) }).unwrap();
+        serve.shown(Arrival(7));
+        assert_eq!(serve.next_load(), Some(Range { feed: behind, from: SeqNo(1), to: SeqNo(3) }));
+        serve.not_yet(Arrival(9));
+        assert_eq!(serve.refused(behind.short()), [Arrival(9)]);
+        assert_eq!(serve.missing(), (1, 1), "what was sent of the other feed");
     }
 
     #[test]
