@@ -13,14 +13,14 @@ use crate::clock::Offsets;
 use crate::exchange::claims::Claims;
 use crate::exchange::due::Due;
 use crate::exchange::frame::{Frame, Held, Hello, ToldHead, Want, decode_heads};
-use crate::exchange::opening::{ahead_of, marked};
+use crate::exchange::opening::{ahead_of, marked, told_after};
 use crate::exchange::packed::decode_packed;
 use crate::exchange::session::{Agreed, SET_ASIDE_MAX, Session, Sessions};
 use crate::exchange::timing::Listeners;
 use crate::frontier::{BUCKET_BYTES, BUCKETS, Frontier, Lanes};
 use crate::id::{Epoch, FeedId, FeedShort, NodeKey, SeqNo};
 use crate::io::{Arrival, CloseReason, LinkId};
-use crate::limits::HELLO_HEADS_MAX;
+use crate::limits::{FRAME_HEADS_MAX, HELLO_HEADS_MAX};
 use crate::time::{Mono, Now, Wall};
 
 mod claims;
@@ -222,10 +222,9 @@ impl Exchange {
         match frame {
             Frame::Resume { epoch, after } if epoch == self.own.epoch => {
                 open.live = true;
-                let changed = frontier.changed_after(Arrival(after), &open.lanes);
-                let told = changed.map(|(id, head)| ToldHead::of(id, head)).collect();
-                let news = open.tell(Some(frontier.newest().0), told);
-                self.out.push(Out::Send(link, news));
+                let news = told_after(frontier, Arrival(after), &open.lanes);
+                let news = open.news(&news, frontier.newest(), None);
+                self.out.extend(news.into_iter().map(|frame| Out::Send(link, frame)));
             }
             Frame::Resume { .. } => {
                 open.live = true;
@@ -255,10 +254,11 @@ impl Exchange {
                 return held;
             }
             Frame::Differ { through, buckets } => self.differ(now, link, through, &buckets, frontier),
-                // What does not fit is found by the next comparison, which has fewer buckets that differ.
             Frame::Show { buckets } => {
+                // What does not fit is found by the next comparison, which has fewer buckets that differ.
                 let heads = marked(&buckets).flat_map(|number| frontier.bucket(number, &open.lanes));
-                let shown = open.tell(None, heads.map(|(id, head)| ToldHead::of(id, head)).collect());
+                let heads = heads.take(FRAME_HEADS_MAX).map(|(id, head)| ToldHead::of(id, head));
+                let shown = open.tell(None, heads.collect());
                 self.out.push(Out::Send(link, shown));
             }
             Frame::Heads { through, heads } => return self.heads(now, link, through, decode_heads(&heads), tips),

@@ -78,13 +78,13 @@ pub const PRIOR_MAX: usize = 8;
 /// Bytes of sealed details in a registration. Source: documents have no longer fields; guess for addresses.
 pub const DETAILS_BYTES_MAX: usize = 1_200;
 
-/// Heads in one frame: a city of 15,000 feeds fits, and so do its neighbours.
+/// Heads in one frame. More are told in several, or found by the next comparison: a city has as many feeds as it has.
 pub const FRAME_HEADS_MAX: usize = 32_768;
 
 /// Ranges asked for, or acknowledged, in one frame.
 pub const FRAME_WANTS_MAX: usize = 64;
 
-/// Feeds wanted from one peer at a time.
+/// Feeds wanted from one peer at a time; more are wanted once those have come.
 pub const WANTED_FEEDS_MAX: usize = FRAME_HEADS_MAX;
 
 /// Ranges one peer may have queued here.
@@ -122,8 +122,8 @@ pub const HINTED_EPOCHS_MAX: u32 = 4;
 /// Commands that may wait for the store at a time.
 pub const COMMANDS_MAX: usize = 1_024;
 
-/// Bytes of a bundle's manifest: 32,768 feeds in it and as many heads of its maker.
-pub const BUNDLE_MANIFEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of a bundle's manifest: 150,000 feeds in it and as many heads of its maker.
+pub const BUNDLE_MANIFEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Bytes of every other record of a bundle.
 pub const BUNDLE_RECORD_BYTES_MAX: usize = CHUNK_BYTES_MAX;

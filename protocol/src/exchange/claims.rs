@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exchange::frame::{BadFrame, Frame, Held, ToldHead, Want};
-use crate::exchange::{Exchange, Out, Tips};
+use crate::exchange::{COMPARE_CALM_MS, Exchange, Out, Tips};
 use crate::id::{FeedShort, Lane, SeqNo};
 use crate::io::{CloseReason, LinkId};
+use crate::limits::FRAME_HEADS_MAX;
 use crate::time::{Mono, Now};
 
 /// Which peers hold more of which feeds than we do, and which of them is asked.
@@ -53,13 +54,17 @@ impl Exchange {
         let Some(open) = self.sessions.open_mut(link) else {
             return Vec::new();
         };
-        open.through = through.or(open.through);
+        // An answer that fills its frame may leave out some.
+        let mut whole = through.is_some() || heads.len() < FRAME_HEADS_MAX;
         for told in &heads {
-            if open.pull.told(*told, tips.tip(told.feed)).is_err() {
-                self.out.push(Out::Close(link, CloseReason::Flood));
-                return Vec::new();
-            }
+            whole &= open.pull.told(*told, tips.tip(told.feed)).is_ok();
             self.claims.note(link, told.feed, open.pull.wants(told.feed));
+        }
+        open.passed_over |= !whole;
+        if open.passed_over {
+            (open.through, open.in_sync) = (None, None);
+        } else {
+            open.through = through.or(open.through);
         }
         self.ask(now, link);
         self.settle(now, link);
@@ -83,7 +88,10 @@ impl Exchange {
         let Some(session) = self.sessions.get_mut(link) else { return };
         let Some(open) = session.open.as_mut().filter(|open| open.pull.is_empty()) else { return };
         open.note_missing(now.wall);
-        if let Some(through) = open.through.take() {
+        if std::mem::take(&mut open.passed_over) {
+            open.calm_ms = COMPARE_CALM_MS;
+            self.compare_when_calm(now.mono, link);
+        } else if let Some(through) = open.through.take() {
             self.cursors.insert(session.peer, (open.epoch, through));
             self.compare_when_calm(now.mono, link);
         }

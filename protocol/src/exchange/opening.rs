@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 
 use super::frame::{Frame, Hello, SYNC_ROOT_BYTES, ToldHead};
-use super::packed::encode_packed;
 use super::session::{Agreed, Open, Session};
 use super::{COMPARE_CALM_MS, Exchange, Out};
 use crate::certificate::Certificate;
 use crate::frontier::{BUCKETS, Frontier, Lanes};
 use crate::id::{FeedShort, Hash};
 use crate::io::{Arrival, CloseReason, LinkId};
+use crate::limits::FRAME_HEADS_MAX;
 use crate::time::Now;
 
 /// Longest wait of the side that was dialled for the other to begin. Milliseconds. Source: guess, ten round trips on a poor link.
@@ -75,8 +75,8 @@ impl Exchange {
         match after {
             Some(after) => {
                 let back = cursor.filter(|seen| *seen != through);
-                let heads = told_after(frontier, Arrival(after), &open.lanes);
-                self.out.push(Out::Send(link, Frame::Told { through: Some(newest.0), after: back, heads }));
+                let news = told_after(frontier, Arrival(after), &open.lanes);
+                self.out.extend(open.news(&news, newest, back).into_iter().map(|frame| Out::Send(link, frame)));
                 // Perhaps nothing changed on either side and yet the roots differ: then buckets tell.
                 self.compare_when_calm(now.mono, link);
                 if cursor.is_none() {
@@ -96,15 +96,18 @@ impl Exchange {
         let Some(after) = after.or_else(|| began.filter(|began| first && *began != frontier.newest().0)) else {
             return;
         };
-        let heads = told_after(frontier, Arrival(after), &open.lanes);
-        self.out.push(Out::Send(link, Frame::Told { through: Some(frontier.newest().0), after: None, heads }));
+        let news = told_after(frontier, Arrival(after), &open.lanes);
+        let news = open.news(&news, frontier.newest(), None);
+        self.out.extend(news.into_iter().map(|frame| Out::Send(link, frame)));
     }
 
-    /// What the peer lacks of the buckets it has shown: with that it has heard everything up to now.
-    pub(super) fn tell_back(&mut self, link: LinkId, heads: Vec<ToldHead>, frontier: &Frontier) {
+    /// What the peer lacks of the buckets it has shown: with that it has heard everything up to now, if it fits a frame.
+    pub(super) fn tell_back(&mut self, link: LinkId, mut heads: Vec<ToldHead>, frontier: &Frontier) {
         let Some(open) = self.sessions.open_mut(link) else { return };
         (open.live, open.began) = (true, None);
-        let told = open.tell(Some(frontier.newest().0), heads);
+        let through = (heads.len() <= FRAME_HEADS_MAX).then(|| frontier.newest().0);
+        heads.truncate(FRAME_HEADS_MAX);
+        let told = open.tell(through, heads);
         self.out.push(Out::Send(link, told));
     }
 
@@ -152,6 +155,6 @@ pub(super) fn ahead_of(theirs: &[ToldHead], shown: &[u8], frontier: &Frontier, o
     ours.filter(lacks).collect()
 }
 
-fn told_after(frontier: &Frontier, after: Arrival, lanes: &Lanes) -> minicbor::bytes::ByteVec {
-    encode_packed(frontier.changed_after(after, lanes).map(|(id, head)| ToldHead::of(id, head)).collect()).into()
+pub(super) fn told_after(frontier: &Frontier, after: Arrival, lanes: &Lanes) -> Vec<(Arrival, ToldHead)> {
+    frontier.changed_after(after, lanes).map(|(id, head)| (head.arrival, ToldHead::of(id, head))).collect()
 }

@@ -12,6 +12,7 @@ use crate::fact::Role;
 use crate::frontier::{BUCKETS, Lanes};
 use crate::id::{Epoch, FeedShort, Lane, NodeKey};
 use crate::io::{Arrival, LinkId};
+use crate::limits::FRAME_HEADS_MAX;
 use crate::time::{Mono, Wall};
 
 /// Feeds kept apart that a session counts. Source: guess; one is worth a person's look.
@@ -106,6 +107,8 @@ pub struct Open {
     pub shown: Option<[u8; BUCKETS / 8]>,
     /// The peer's arrival number that will have been seen once nothing more is wanted.
     pub through: Option<u64>,
+    /// Whether the peer holds more than was taken note of: what is left is found by the next comparison.
+    pub passed_over: bool,
     /// When roots were equal last.
     pub in_sync: Option<Wall>,
     /// Since when something is known to be missing on either side; absent while nothing is.
@@ -134,6 +137,7 @@ impl Open {
             began: None,
             shown: None,
             through: None,
+            passed_over: false,
             in_sync: None,
             behind_since: None,
             set_aside: BTreeSet::new(),
@@ -151,7 +155,24 @@ impl Open {
         }
     }
 
-    /// Heads as the version of the session has them.
+    /// What is new, given in the order in which it came up to `newest`, in as many frames as it takes. Each leads as far
+    /// as its last head; the last one asks back for what came at the peer `after`.
+    #[must_use]
+    pub fn news(&self, heads: &[(Arrival, ToldHead)], newest: Arrival, after: Option<u64>) -> Vec<Frame> {
+        let mut pieces = heads.chunks(FRAME_HEADS_MAX);
+        let last = pieces.next_back().unwrap_or_default();
+        let told = |heads: &[(Arrival, ToldHead)]| heads.iter().map(|(_, told)| *told).collect();
+        let piece = |heads: &[(Arrival, ToldHead)]| self.tell(heads.last().map(|(arrival, _)| arrival.0), told(heads));
+        let mut frames: Vec<Frame> = pieces.map(piece).collect();
+        frames.push(match after {
+            None => self.tell(Some(newest.0), told(last)),
+            // Nobody is asked back in version 1.
+            Some(_) => Frame::Told { through: Some(newest.0), after, heads: encode_packed(told(last)).into() },
+        });
+        frames
+    }
+
+    /// Heads that fit a frame, as the version of the session has them.
     #[must_use]
     pub fn tell(&self, through: Option<u64>, heads: Vec<ToldHead>) -> Frame {
         if self.version == 1 {

@@ -258,3 +258,55 @@ fn what_is_written_while_the_comparison_is_on_its_way_is_told_all_the_same() {
     pump(&mut sides, 3);
     assert!(roots_equal(&sides));
 }
+
+/// Lets both compare roots whenever it is time, up to `until_ms`; returns when roots were equal.
+fn compare_until_equal(sides: &mut [Side; 2], until_ms: u64) -> Option<u64> {
+    loop {
+        if roots_equal(sides) {
+            return sides.iter().filter_map(|side| side.exchange.compare_at()).map(|at| at.0).min();
+        }
+        let due = sides.iter().filter_map(|side| side.exchange.compare_at()).min()?;
+        if due.0 > until_ms {
+            return None;
+        }
+        sides.iter_mut().for_each(|side| side.exchange.compare(at(due.0), &side.frontier));
+        pump(sides, due.0);
+    }
+}
+
+#[test]
+fn more_feeds_than_a_frame_holds_are_told_in_several_and_all_of_them_come() {
+    let many = 2 * u32::try_from(FRAME_HEADS_MAX).unwrap() + 5;
+    for versions in [(1, 1), (1, 2)] {
+        // First contact, either way round.
+        for holder in [0, 1] {
+            let mut sides = [0, 1].map(|n| Side::new(n + 1, if usize::from(n) == holder { many } else { 0 }));
+            sides[0].exchange.speak_versions(versions.0, versions.1);
+            meet(&mut sides, 0);
+            assert!(compare_until_equal(&mut sides, 20_000).is_some(), "{versions:?}, held by {holder}");
+            part(&mut sides, 30_000);
+            // Everything changed while they were apart.
+            sides[holder].append(0..many);
+            let crossed = meet(&mut sides, 40_000);
+            assert!(crossed.iter().all(|(_, bytes)| *bytes < 1024 * 1024), "{crossed:?}");
+            assert!(compare_until_equal(&mut sides, 60_000).is_some(), "{versions:?}, changed at {holder}");
+        }
+        // Each has what the other lacks.
+        let mut sides = [Side::new(1, many), Side::new(2, 0)];
+        sides[0].exchange.speak_versions(versions.0, versions.1);
+        (many..2 * many).for_each(|n| sides[1].frontier.set(head(n, 20_000, u64::from(n))));
+        meet(&mut sides, 0);
+        assert!(compare_until_equal(&mut sides, 60_000).is_some(), "{versions:?}, both");
+    }
+}
+
+#[test]
+fn a_peer_that_leaves_while_feeds_were_passed_over_is_asked_for_them_when_it_is_back() {
+    let many = 2 * u32::try_from(FRAME_HEADS_MAX).unwrap();
+    let mut sides = [Side::new(1, 0), Side::new(2, many)];
+    meet(&mut sides, 0);
+    assert!(!roots_equal(&sides));
+    part(&mut sides, 10);
+    meet(&mut sides, 20);
+    assert!(compare_until_equal(&mut sides, 20_000).is_some());
+}

@@ -6,7 +6,7 @@ use crate::exchange::frame::{Frame, ToldHead};
 use crate::exchange::{ANNOUNCE_MS_MIN, COMPARE_MS_MAX, Exchange, Out};
 use crate::frontier::{Frontier, Lanes};
 use crate::id::{Hash, Lane};
-use crate::io::{CloseReason, LinkId};
+use crate::io::{Arrival, CloseReason, LinkId};
 use crate::time::{Mono, Now};
 
 /// The sessions that want to be told what is new, by the lanes that they and we follow.
@@ -43,19 +43,19 @@ impl Exchange {
     /// Tells every live session what is new since the last announcement.
     pub fn announce(&mut self, now: Now, frontier: &Frontier) {
         let sent_by = std::mem::take(&mut self.sent_by);
-        let mut news: BTreeMap<LinkId, Vec<ToldHead>> = BTreeMap::new();
+        let mut news: BTreeMap<LinkId, Vec<(Arrival, ToldHead)>> = BTreeMap::new();
         for (feed, head) in frontier.changed_after(self.announced, &Lanes::All) {
             let sender = sent_by.get(&feed.short()).copied();
             for link in self.listeners.to(head.header.lane).filter(|link| Some(*link) != sender) {
-                news.entry(link).or_default().push(ToldHead::of(feed, head));
+                news.entry(link).or_default().push((head.arrival, ToldHead::of(feed, head)));
             }
         }
         self.announced = frontier.newest();
         self.announced_at = now.mono;
-        let through = Some(self.announced.0);
         for (link, heads) in news {
             if let Some(open) = self.sessions.open(link) {
-                self.out.push(Out::Send(link, open.tell(through, heads)));
+                let news = open.news(&heads, self.announced, None);
+                self.out.extend(news.into_iter().map(|frame| Out::Send(link, frame)));
             }
         }
     }
