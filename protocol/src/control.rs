@@ -81,10 +81,8 @@ impl Control {
                 Ok((certificate, _)) => Effect::Enrolled(certificate.node),
                 Err(_) => Effect::NotOfTheRoot,
             },
-            Fact::Withdrawn(fact) => {
-                self.roster.withdraw(fact);
-                Effect::Withdrawn(fact.node)
-            }
+            Fact::Withdrawn(fact) if self.roster.withdraw(fact) => Effect::Withdrawn(fact.node),
+            Fact::Withdrawn(_) => Effect::None,
             Fact::Trust(fact) => self.signed(|control| control.trust(&fact.list)),
             Fact::Policy(fact) => self.signed(|control| control.policy(&fact.policy)),
             Fact::Status(delta) => {

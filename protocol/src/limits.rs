@@ -48,6 +48,9 @@ pub const FACT_BYTES_MAX: usize = 3_072;
 /// is applied at once must fit one atomic batch.
 pub const PRUNED_BASES_MAX: usize = 8;
 
+/// Feeds marked by one fact of a withdrawal. Each is two rows of the index, and eight facts may be applied at once.
+pub const WITHDRAWN_MARKS_MAX: usize = 32;
+
 /// Entries of one group commit of a writer.
 pub const GROUP_ENTRIES_MAX: usize = 64;
 

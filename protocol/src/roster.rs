@@ -17,6 +17,8 @@ pub struct Roster {
     lanes: Vec<Lane>,
     known_lanes: BTreeSet<Lane>,
     withdrawn: BTreeMap<NodeKey, BTreeMap<FeedId, SeqNo>>,
+    /// Parts of withdrawals of which not all are known yet, by their numbers.
+    parts: BTreeMap<(NodeKey, [u8; 8]), BTreeMap<u16, Vec<Mark>>>,
 }
 
 /// What may be done with an entry of a writer.
@@ -40,6 +42,7 @@ impl Roster {
             lanes: Vec::new(),
             known_lanes: BTreeSet::new(),
             withdrawn: BTreeMap::new(),
+            parts: BTreeMap::new(),
         }
     }
 
@@ -65,9 +68,11 @@ impl Roster {
         Ok((certificate, newer))
     }
 
-    /// Learns a withdrawal. Repeated withdrawals only ever narrow what stands.
-    pub fn withdraw(&mut self, fact: &Withdrawn) {
-        let marks = fact.marks.iter().map(|Mark { feed, seq }| (*feed, *seq)).collect::<BTreeMap<_, _>>();
+    /// Learns a withdrawal; returns whether it took effect, which of several parts the last one does. Repeated withdrawals
+    /// only ever narrow what stands.
+    pub fn withdraw(&mut self, fact: &Withdrawn) -> bool {
+        let Some(marks) = self.whole(fact) else { return false };
+        let marks = marks.iter().map(|Mark { feed, seq }| (*feed, *seq)).collect::<BTreeMap<_, _>>();
         match self.withdrawn.get_mut(&fact.node) {
             None => {
                 self.withdrawn.insert(fact.node, marks);
@@ -81,6 +86,17 @@ impl Roster {
                 });
             }
         }
+        true
+    }
+
+    /// The marks of a withdrawal once all its parts are known.
+    fn whole(&mut self, fact: &Withdrawn) -> Option<Vec<Mark>> {
+        let Some(part) = fact.part else { return Some(fact.marks.clone()) };
+        let name = (fact.node, part.whole);
+        let known = self.parts.entry(name).or_default();
+        known.insert(part.number, fact.marks.clone());
+        let all = known.len() >= usize::from(part.of);
+        all.then(|| self.parts.remove(&name).unwrap_or_default().into_values().flatten().collect())
     }
 
     /// The certificate held for a node.
@@ -178,11 +194,39 @@ mod tests {
         assert_eq!(roster.standing(&node, &feed), Standing::Unknown);
         enrolled(1, "site", &mut roster, &root);
         assert_eq!(roster.standing(&node, &feed), Standing::Enrolled(Role::Site));
-        let withdrawn =
-            |seq| Withdrawn { node, marks: vec![Mark { feed, seq: SeqNo(seq) }], reason: Remark::default() };
+        let withdrawn = |seq| Withdrawn {
+            node,
+            marks: vec![Mark { feed, seq: SeqNo(seq) }],
+            reason: Remark::default(),
+            part: None,
+        };
         roster.withdraw(&withdrawn(8));
         roster.withdraw(&withdrawn(9));
         assert_eq!(roster.standing(&node, &feed), Standing::WithdrawnAbove(SeqNo(8), Role::Site));
         assert_eq!(roster.standing(&node, &FeedId([2; 16])), Standing::WithdrawnAbove(SeqNo(0), Role::Site));
+    }
+
+    #[test]
+    fn a_withdrawal_in_parts_takes_effect_with_the_last_in_whatever_order_they_come() {
+        let root = SigningKey::from_bytes(&[1; 32]);
+        let node = NodeKey([5; 32]);
+        let mark = |n: u8| Mark { feed: FeedId([n; 16]), seq: SeqNo(n.into()) };
+        let marks: Vec<Mark> = (1..=200).map(mark).collect();
+        let parts = Withdrawn::in_parts(node, &marks, &Remark::default());
+        assert_eq!(parts.len(), 7);
+        for turned in 0..parts.len() {
+            let mut roster = Roster::new(root.verifying_key());
+            enrolled(1, "lab", &mut roster, &root);
+            let mut order = parts.clone();
+            order.rotate_left(turned);
+            let (last, others) = order.split_last().unwrap();
+            assert!(others.iter().all(|part| !roster.withdraw(part)) && !roster.is_withdrawn(&node));
+            assert!(roster.withdraw(last) && roster.parts.is_empty());
+            assert!(
+                marks.iter().all(|mark| {
+                    roster.standing(&node, &mark.feed) == Standing::WithdrawnAbove(mark.seq, Role::Site)
+                })
+            );
+        }
     }
 }

@@ -208,7 +208,9 @@ impl Adversary {
             let everything = Mark { feed: self.branches[0].header.id(), seq: SeqNo(u64::MAX / 2) };
             let facts: Vec<Fact> = [
                 Some(Receipt { marks: vec![everything] }.into()),
-                Some(Withdrawn { node: self.authority, marks: Vec::new(), reason: Remark::default() }.into()),
+                Some(
+                    Withdrawn { node: self.authority, marks: Vec::new(), reason: Remark::default(), part: None }.into(),
+                ),
                 Some(Enrolled { certificate: vec![1, 2, 3].into() }.into()),
                 Some(SealKey { day: u32::MAX, public: [7; 32] }.into()),
                 Some(Revoked { code: CodeId([7; 8]), person: Person([7; 16]), reason: Remark::default() }.into()),

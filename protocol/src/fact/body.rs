@@ -1,9 +1,12 @@
 //! The body of each fact. Field numbers are positions in the body's array and never change meaning.
 
+use sha2::{Digest, Sha256};
+
 use super::{
     Barcode, ByteVec, CodeId, Decode, Deserialize, Encode, EntryId, FeedId, NodeKey, Person, SeqNo, Serialize, Text,
     Wall,
 };
+use crate::limits::WITHDRAWN_MARKS_MAX;
 
 /// The operator who did it, as the site names them; at most 16 bytes.
 pub type Operator = Text<16>;
@@ -448,6 +451,46 @@ pub struct Withdrawn {
     /// Why.
     #[n(2)]
     pub reason: Remark,
+    /// Which part of a withdrawal this is whose marks take more than one fact; it takes effect once all are known.
+    #[n(3)]
+    pub part: Option<Part>,
+}
+
+/// One of several facts that together are one statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Part {
+    /// Of which: the first eight bytes of SHA-256 over what all parts say.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub whole: [u8; 8],
+    /// The place among them, from 0.
+    #[n(1)]
+    pub number: u16,
+    /// How many there are.
+    #[n(2)]
+    pub of: u16,
+}
+
+impl Withdrawn {
+    /// The withdrawal of a node, in as many facts as its marks take.
+    #[must_use]
+    pub fn in_parts(node: NodeKey, marks: &[Mark], reason: &Remark) -> Vec<Self> {
+        let whole = |marks| Self { node, marks, reason: reason.clone(), part: None };
+        if marks.len() <= WITHDRAWN_MARKS_MAX {
+            return vec![whole(marks.to_vec())];
+        }
+        let mut hash = Sha256::new_with_prefix(node.0);
+        marks.iter().for_each(|mark| hash.update([mark.feed.0.as_slice(), &mark.seq.0.to_be_bytes()].concat()));
+        let mut name = [0; 8];
+        name.iter_mut().zip(hash.finalize()).for_each(|(byte, of_hash)| *byte = of_hash);
+        let pieces = marks.chunks(WITHDRAWN_MARKS_MAX);
+        let of = u16::try_from(pieces.len()).unwrap_or(u16::MAX);
+        let part = |(number, marks): (u16, &[Mark])| Self {
+            part: Some(Part { whole: name, number, of }),
+            ..whole(marks.to_vec())
+        };
+        (0..of).zip(pieces).map(part).collect()
+    }
 }
 
 /// Body of [`super::Fact::Trust`].

@@ -15,8 +15,11 @@
 //! | 1, feed, branch (16) | [`Branch`] |
 //! | 2, branch | the feed whose pages hold it (16 bytes): of the history that came first |
 //! | 3, feed, first hash (32) | nothing: the authority decided that this history counts |
-//! | 4, writer (32) | marks of its withdrawal |
+//! | 4, writer (32) | marks of its withdrawal, at most 32 a row; further rows have their number (2) behind the writer |
 //! | 5, feed | nothing: the tables have to be brought in line with the cut |
+//! | 6, writer, name (8), number (2) | marks of one part of a withdrawal of which not all parts are here |
+
+use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
@@ -30,6 +33,7 @@ use crate::entry::Entry;
 use crate::fact::{ForkDecided, ForkProof, Mark, Signed, Withdrawn};
 use crate::fork::branch;
 use crate::id::{EntryId, FeedHeader, FeedId, Hash, NodeKey, SeqNo};
+use crate::limits::WITHDRAWN_MARKS_MAX;
 use crate::view::{Batch, Table, View, ViewError};
 
 const CUT: u8 = 0;
@@ -38,6 +42,7 @@ const LIES_IN: u8 = 2;
 const KEPT: u8 = 3;
 const WITHDRAWN: u8 = 4;
 const UNSETTLED: u8 = 5;
+const PART: u8 = 6;
 
 /// Branches of one feed that are looked at.
 const BRANCHES_MAX: usize = 64;
@@ -168,7 +173,7 @@ pub(super) fn of<V: View>(batch: &mut Batch<'_, V>, header: &FeedHeader) -> Resu
     }
     match marks(batch, &header.writer)? {
         Some(marks) => {
-            put_cut(batch, *header, stands(&marks, &feed).next(), None, false)?;
+            put_cut(batch, *header, stands(&by_feed(&marks), &feed).next(), None, false)?;
             cut(batch, &feed)
         }
         None => Ok(None),
@@ -176,11 +181,62 @@ pub(super) fn of<V: View>(batch: &mut Batch<'_, V>, header: &FeedHeader) -> Resu
 }
 
 fn marks<V: View>(view: &V, writer: &NodeKey) -> Result<Option<Vec<Mark>>, ViewError> {
-    row::read(view, Table::Quarantine, &key(WITHDRAWN, &[&writer.0]))
+    let first = key(WITHDRAWN, &[&writer.0]);
+    // Hardly any writer is withdrawn, and this is asked of each chunk.
+    if view.get(Table::Quarantine, &first)?.is_none() {
+        return Ok(None);
+    }
+    marks_under(view, &first).map(|(_, marks)| Some(marks))
 }
 
-fn stands(marks: &[Mark], feed: &FeedId) -> SeqNo {
-    marks.iter().find(|mark| mark.feed == *feed).map_or(SeqNo(0), |mark| mark.seq)
+/// The marks in rows of one prefix, and how many rows there are.
+fn marks_under<V: View>(view: &V, prefix: &[u8]) -> Result<(usize, Vec<Mark>), ViewError> {
+    let (mut rows, mut marks) = (0, Vec::new());
+    row::for_each(view, Table::Quarantine, prefix, |_, value| {
+        rows += 1;
+        marks.extend(row::decode::<Vec<Mark>>(Table::Quarantine, &value)?);
+        Ok(())
+    })?;
+    Ok((rows, marks))
+}
+
+fn write_marks<V: View>(batch: &mut Batch<'_, V>, writer: &NodeKey, marks: &[Mark]) -> Result<(), ViewError> {
+    let row = |number: u16| match number {
+        0 => key(WITHDRAWN, &[&writer.0]),
+        more => key(WITHDRAWN, &[&writer.0, &more.to_be_bytes()]),
+    };
+    let (before, _) = marks_under(batch, &row(0))?;
+    let mut pieces = marks.chunks(WITHDRAWN_MARKS_MAX);
+    batch.put(Table::Quarantine, row(0), row::encode(&pieces.next().unwrap_or_default()));
+    for number in 1..=u16::MAX {
+        match pieces.next() {
+            Some(piece) => batch.put(Table::Quarantine, row(number), row::encode(&piece)),
+            None if usize::from(number) < before => batch.remove(Table::Quarantine, row(number)),
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+/// The marks of a withdrawal once all its parts are here.
+fn whole<V: View>(batch: &mut Batch<'_, V>, fact: &Withdrawn) -> Result<Option<Vec<Mark>>, ViewError> {
+    let Some(part) = fact.part else { return Ok(Some(fact.marks.clone())) };
+    let row = |number: u16| key(PART, &[&fact.node.0, &part.whole, &number.to_be_bytes()]);
+    batch.put(Table::Quarantine, row(part.number), row::encode(&fact.marks));
+    let (parts, marks) = marks_under(batch, &key(PART, &[&fact.node.0, &part.whole]))?;
+    if parts < usize::from(part.of) {
+        return Ok(None);
+    }
+    (0..part.of).for_each(|number| batch.remove(Table::Quarantine, row(number)));
+    Ok(Some(marks))
+}
+
+fn by_feed(marks: &[Mark]) -> BTreeMap<FeedId, SeqNo> {
+    marks.iter().map(|mark| (mark.feed, mark.seq)).collect()
+}
+
+fn stands(marks: &BTreeMap<FeedId, SeqNo>, feed: &FeedId) -> SeqNo {
+    marks.get(feed).copied().unwrap_or_default()
 }
 
 /// A proof that holds: the feed is cut where its histories part.
@@ -189,15 +245,21 @@ pub(super) fn forked<V: View>(batch: &mut Batch<'_, V>, proof: &ForkProof) -> Re
 }
 
 /// A withdrawal: every feed of the node is cut above its mark. Of several withdrawals what all let stand stands.
+///
+/// Each part cuts what it names, so that no batch has to hold the cuts of thousands of feeds; the last one the rest.
 pub(super) fn withdrawn<V: View>(batch: &mut Batch<'_, V>, fact: &Withdrawn) -> Result<(), ViewError> {
-    let mut narrowed = fact.marks.clone();
-    if let Some(held) = marks(batch, &fact.node)? {
-        narrowed.retain_mut(|mark| {
-            mark.seq = mark.seq.min(stands(&held, &mark.feed));
-            mark.seq.0 > 0
-        });
+    let held = marks(batch, &fact.node)?.as_deref().map(by_feed);
+    let narrow = |mark: &Mark| held.as_ref().map_or(mark.seq, |held| mark.seq.min(stands(held, &mark.feed)));
+    for mark in &fact.marks {
+        if let Some(record) = head(batch, &mark.feed)?.filter(|record| record.header.writer == fact.node) {
+            put_cut(batch, record.header, narrow(mark).next(), None, false)?;
+        }
     }
+    let Some(mut narrowed) = whole(batch, fact)? else { return Ok(()) };
+    narrowed.iter_mut().for_each(|mark| mark.seq = narrow(mark));
+    narrowed.retain(|mark| mark.seq.0 > 0);
     narrowed.sort_unstable();
+    let marks = by_feed(&narrowed);
     let mut of_node = Vec::new();
     row::for_each(batch, Table::Heads, &[], |key, value| {
         let record: HeadRecord = row::decode(Table::Heads, &value)?;
@@ -207,10 +269,12 @@ pub(super) fn withdrawn<V: View>(batch: &mut Batch<'_, V>, fact: &Withdrawn) -> 
         Ok(())
     })?;
     for header in of_node {
-        put_cut(batch, header, stands(&narrowed, &header.id()).next(), None, false)?;
+        let (feed, from) = (header.id(), stands(&marks, &header.id()).next());
+        if cut(batch, &feed)?.is_none_or(|cut| cut.from > from) {
+            put_cut(batch, header, from, None, false)?;
+        }
     }
-    batch.put(Table::Quarantine, key(WITHDRAWN, &[&fact.node.0]), row::encode(&narrowed));
-    Ok(())
+    write_marks(batch, &fact.node, &narrowed)
 }
 
 /// The authority decided which histories of a feed count.

@@ -225,8 +225,9 @@ impl Replica {
         let of_node = self.tips.durable.feeds_of(&node);
         let mut marks: Vec<Mark> = of_node.map(|(feed, head)| Mark { feed: *feed, seq: head.seq }).collect();
         marks.sort_unstable_by_key(|mark| mark.feed);
-        let fact = fact::Withdrawn { node, marks, reason }.into();
-        self.stage_as(now, request, Role::Authority, vec![(Lane::CITY, fact)]);
+        let parts = fact::Withdrawn::in_parts(node, &marks, &reason);
+        let facts = parts.into_iter().map(|fact| (Lane::CITY, fact.into())).collect();
+        self.stage_as(now, request, Role::Authority, facts);
     }
 
     fn decide_fork(&mut self, now: Now, request: RequestId, header: FeedHeader, keep: Vec<Hash>, reason: fact::Remark) {

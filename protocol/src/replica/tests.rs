@@ -159,6 +159,63 @@ fn receipts_that_a_restart_or_a_full_disk_swallowed_are_written_again() {
     assert!(signed.receipting.unwrap().due().is_none());
 }
 
+/// A laboratory writes to each cell whose tubes it reads: more feeds than the marks of one fact.
+#[test]
+fn a_node_of_three_hundred_feeds_is_withdrawn_and_each_of_them_stands_up_to_its_mark() {
+    use crate::limits::WITHDRAWN_MARKS_MAX;
+    use crate::project::{self, Placed, Rules, quarantine};
+    use crate::roster::Standing;
+    use crate::view::{Batch, MemoryTables, Table, View};
+    const UNHEARD_OF: u16 = 301;
+    let [one, _] = two_chunks();
+    let feed = |lane| crate::id::FeedHeader { lane: Lane(lane), ..one.header };
+    let fact = || (crate::time::Stamp(1), one.entries[0].fact.clone());
+    let written = |lane, entries| {
+        OpenedChunk::write(&key(SITE), feed(lane), (SeqNo(0), Hash::ZERO), std::iter::repeat_with(fact).take(entries))
+    };
+    let head = |lane: u16| {
+        let chunk = written(lane, 1);
+        let (seq, hash, signature) = (chunk.checkpoint.seq, chunk.checkpoint.head, chunk.checkpoint.signature);
+        Head { header: feed(lane), seq, hash, stamp: crate::time::Stamp(1), signature, arrival: Arrival(lane.into()) }
+    };
+    let mut replica = authority(Held { heads: (1..UNHEARD_OF).map(head).collect(), ..Held::default() });
+    meet(&mut replica, LINK, SITE);
+    // Another node holds an entry more of each, and a feed that the authority never heard of.
+    let mut tables = MemoryTables::default();
+    let mut apply = |chunk: &OpenedChunk, arrival| {
+        let role_of =
+            |writer: &NodeKey| Some(if *writer == node_key(&key(SITE)) { Role::Site } else { Role::Authority });
+        let rules = Rules { window_ms: 1, role_of: &role_of, keys_max: 64, prunes: true };
+        let mut largest = 0;
+        loop {
+            let mut batch = Batch::new(&tables);
+            let placed = project::apply(&mut batch, chunk, Arrival(arrival), &rules).unwrap().placed;
+            largest = batch.len().max(largest);
+            tables.apply(batch.into_writes());
+            if !matches!(placed, Placed::Partly { .. }) {
+                return largest;
+            }
+        }
+    };
+    (1..=UNHEARD_OF).for_each(|lane| _ = apply(&written(lane, 2), lane.into()));
+    let withdraw = Command::Withdraw { node: node_key(&key(SITE)), reason: Text::truncated(&"贼".repeat(40)) };
+    let said = outputs(&mut replica, 1, Input::Command { request: RequestId(1), command: Box::new(withdraw) });
+    let Some(Output::Persist { request, chunk, .. }) = said.into_iter().next() else { panic!("nothing is written") };
+    let after = outputs(&mut replica, 2, Input::Persisted { request, result: Ok(Arrival(500)) });
+    assert_eq!(after.iter().filter(|output| matches!(output, Output::Withdraw { .. })).count(), 1, "{after:?}");
+    let chunk = SealedChunk::parse(chunk).unwrap().open().unwrap();
+    assert!(chunk.entries.len() > 1);
+    let largest = apply(&chunk, 500);
+    assert!(largest <= 8 * 2 * WITHDRAWN_MARKS_MAX + 64, "{largest} keys in one batch");
+    for lane in 1..=UNHEARD_OF {
+        let (mark, id) = (SeqNo(u64::from(lane != UNHEARD_OF)), feed(lane).id());
+        assert_eq!(replica.standing(&feed(lane).writer, &id), Standing::WithdrawnAbove(mark, Role::Site));
+        assert_eq!(quarantine::cut(&tables, &id).unwrap().unwrap().from, mark.next());
+    }
+    let rows = tables.scan_prefix(Table::Quarantine, &[], usize::MAX).unwrap();
+    assert!(rows.iter().all(|(key, value)| key.first() != Some(&6) && value.len() <= crate::limits::PAGE_BYTES_MAX));
+}
+
 fn order() -> Command {
     Command::Issue(Box::new(Issue {
         person: crate::id::Person([2; 16]),
