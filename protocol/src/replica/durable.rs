@@ -50,7 +50,7 @@ impl Replica {
         let Some(Writing { chunk, placed, from, imports }) = self.writing.remove(&request) else { return };
         let id = chunk.header.id();
         // A feed that was cut while its chunk was on the way.
-        let placed = placed.or_else(|| if chunk.entries.is_empty() { None } else { self.place(&chunk.seal())?.ok() });
+        let placed = placed.or_else(|| if chunk.entries.is_empty() { None } else { self.place_on_disk(&chunk.seal()) });
         let result = match placed {
             Some(placed) => self.persisted_above(now, &chunk, &placed, &from, result),
             None => self.persisted_plain(now, &chunk, id, &from, result),

@@ -65,6 +65,15 @@ impl Replica {
         Some(cuts::place(sealed, cut, Known { tip_of: &|id| self.tips.of(id), verifier: &*self.verifier }))
     }
 
+    /// Where a chunk belongs that is on disk now and whose feed was cut while it was on the way: behind what is durable,
+    /// as what was ahead of that is this chunk itself.
+    pub(super) fn place_on_disk(&self, sealed: &SealedChunk) -> Option<Placed> {
+        let feed = sealed.header().id();
+        let cut = self.cuts.get(&feed).filter(|_| !self.unsplit.contains(&feed))?;
+        let tip_of = |id: &FeedId| self.tips.durable.get(id).map(|head| (head.seq, head.hash));
+        cuts::place(sealed, cut, Known { tip_of: &tip_of, verifier: &*self.verifier }).ok()
+    }
+
     /// Notes where a placed chunk leads before it is on disk.
     pub(super) fn ahead(&mut self, placed: &Placed) {
         let feed = placed.chunk.header.id();
@@ -143,8 +152,14 @@ impl Replica {
                 link.into_iter().for_each(|link| self.exchange.refused(now, link, untaken));
             }
             (Divergence::Agrees, Some(link)) if self.is_suspect(&feed, link) => {
-                self.exchange.arrived(now, link, range.feed, range.to);
-                self.exchange.acknowledge(link, range.feed, range.to);
+                // A chunk may lead beyond what is held, or be another one than was asked for: that much is not held here.
+                let agreed = self.height(&feed).min(range.to);
+                if agreed >= range.from {
+                    self.exchange.arrived(now, link, range.feed, agreed);
+                    self.exchange.acknowledge(link, range.feed, agreed);
+                } else {
+                    self.exchange.refused(now, link, untaken);
+                }
             }
             (Divergence::Below { from }, Some(link)) if !self.suspects.contains_key(&feed) => {
                 self.suspects.insert(feed, Suspect::new(link, None));
