@@ -13,7 +13,7 @@ use crate::clock::Offsets;
 use crate::exchange::claims::Claims;
 use crate::exchange::due::Due;
 use crate::exchange::frame::{Frame, Held, Hello, ToldHead, Want, decode_heads};
-use crate::exchange::opening::{ahead_of, marked, told_after};
+use crate::exchange::opening::{ahead_of, marked};
 use crate::exchange::packed::decode_packed;
 use crate::exchange::session::{Agreed, SET_ASIDE_MAX, Session, Sessions};
 use crate::exchange::timing::Listeners;
@@ -222,9 +222,7 @@ impl Exchange {
         match frame {
             Frame::Resume { epoch, after } if epoch == self.own.epoch => {
                 open.live = true;
-                let news = told_after(frontier, Arrival(after), &open.lanes);
-                let news = open.news(&news, frontier.newest(), None);
-                self.out.extend(news.into_iter().map(|frame| Out::Send(link, frame)));
+                self.tell_changed(link, Arrival(after), None, frontier);
             }
             Frame::Resume { .. } => {
                 open.live = true;
@@ -258,7 +256,7 @@ impl Exchange {
                 // What does not fit is found by the next comparison, which has fewer buckets that differ.
                 let heads = marked(&buckets).flat_map(|number| frontier.bucket(number, &open.lanes));
                 let heads = heads.take(FRAME_HEADS_MAX).map(|(id, head)| ToldHead::of(id, head));
-                let shown = open.tell(None, heads.collect());
+                let shown = open.tell(None, None, heads.collect());
                 self.out.push(Out::Send(link, shown));
             }
             Frame::Heads { through, heads } => return self.heads(now, link, through, decode_heads(&heads), tips),

@@ -90,11 +90,12 @@ impl Exchange {
         open.note_missing(now.wall);
         if std::mem::take(&mut open.passed_over) {
             open.calm_ms = COMPARE_CALM_MS;
-            self.compare_when_calm(now.mono, link);
         } else if let Some(through) = open.through.take() {
             self.cursors.insert(session.peer, (open.epoch, through));
-            self.compare_when_calm(now.mono, link);
+        } else {
+            return;
         }
+        self.compare_when_calm(now.mono, link);
     }
 
     /// Feeds are not asked of the peer any more that they were asked of: whoever else holds more of them may be asked,

@@ -10,7 +10,7 @@ use super::frame::{Frame, Hello, SYNC_ROOT_BYTES, ToldHead};
 use super::session::{Agreed, Open, Session};
 use super::{COMPARE_CALM_MS, Exchange, Out};
 use crate::certificate::Certificate;
-use crate::frontier::{BUCKETS, Frontier, Lanes};
+use crate::frontier::{BUCKETS, Frontier};
 use crate::id::{FeedShort, Hash};
 use crate::io::{Arrival, CloseReason, LinkId};
 use crate::limits::FRAME_HEADS_MAX;
@@ -75,8 +75,7 @@ impl Exchange {
         match after {
             Some(after) => {
                 let back = cursor.filter(|seen| *seen != through);
-                let news = told_after(frontier, Arrival(after), &open.lanes);
-                self.out.extend(open.news(&news, newest, back).into_iter().map(|frame| Out::Send(link, frame)));
+                self.tell_changed(link, Arrival(after), back, frontier);
                 // Perhaps nothing changed on either side and yet the roots differ: then buckets tell.
                 self.compare_when_calm(now.mono, link);
                 if cursor.is_none() {
@@ -96,9 +95,28 @@ impl Exchange {
         let Some(after) = after.or_else(|| began.filter(|began| first && *began != frontier.newest().0)) else {
             return;
         };
-        let news = told_after(frontier, Arrival(after), &open.lanes);
-        let news = open.news(&news, frontier.newest(), None);
-        self.out.extend(news.into_iter().map(|frame| Out::Send(link, frame)));
+        self.tell_changed(link, Arrival(after), None, frontier);
+    }
+
+    /// Tells a peer what changed here after an arrival, and asks it for what came there after `back`.
+    pub(super) fn tell_changed(&mut self, link: LinkId, after: Arrival, back: Option<u64>, frontier: &Frontier) {
+        let Some(open) = self.sessions.open(link) else { return };
+        let changed = frontier.changed_after(after, &open.lanes);
+        let changed: Vec<_> = changed.map(|(id, head)| (head.arrival, ToldHead::of(id, head))).collect();
+        self.tell_news(link, &changed, frontier.newest(), back);
+    }
+
+    /// Tells a peer what is new, given in the order in which it came up to `newest`, in as many frames as it takes.
+    pub(super) fn tell_news(
+        &mut self,
+        link: LinkId,
+        heads: &[(Arrival, ToldHead)],
+        newest: Arrival,
+        back: Option<u64>,
+    ) {
+        if let Some(open) = self.sessions.open(link) {
+            self.out.extend(open.news(heads, newest, back).into_iter().map(|frame| Out::Send(link, frame)));
+        }
     }
 
     /// What the peer lacks of the buckets it has shown: with that it has heard everything up to now, if it fits a frame.
@@ -107,7 +125,7 @@ impl Exchange {
         (open.live, open.began) = (true, None);
         let through = (heads.len() <= FRAME_HEADS_MAX).then(|| frontier.newest().0);
         heads.truncate(FRAME_HEADS_MAX);
-        let told = open.tell(through, heads);
+        let told = open.tell(through, None, heads);
         self.out.push(Out::Send(link, told));
     }
 
@@ -153,8 +171,4 @@ pub(super) fn ahead_of(theirs: &[ToldHead], shown: &[u8], frontier: &Frontier, o
         None => true,
     };
     ours.filter(lacks).collect()
-}
-
-pub(super) fn told_after(frontier: &Frontier, after: Arrival, lanes: &Lanes) -> Vec<(Arrival, ToldHead)> {
-    frontier.changed_after(after, lanes).map(|(id, head)| (head.arrival, ToldHead::of(id, head))).collect()
 }

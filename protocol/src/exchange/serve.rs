@@ -25,7 +25,7 @@ pub struct Serve {
     /// Whether the first range is being read.
     loading: bool,
     /// Ranges on disk that the tables do not show before they reach an arrival.
-    waiting: VecDeque<(Arrival, Range)>,
+    waiting: Vec<(Arrival, Range)>,
     unacked: VecDeque<Unacked>,
     unacked_bytes: usize,
 }
@@ -168,11 +168,19 @@ impl Serve {
 mod tests {
     use super::*;
 
+    /// Entries 1 to 9 of each feed are asked for.
+    fn asked_for(feeds: &[FeedId]) -> Serve {
+        let mut serve = Serve::default();
+        for feed in feeds {
+            serve.want(*feed, Want { feed: feed.short(), from: SeqNo(1), to: SeqNo(9) }).unwrap();
+        }
+        serve
+    }
+
     #[test]
     fn the_window_closes_on_unacknowledged_bytes_and_opens_on_durable_ones() {
         let feed = FeedId([1; 16]);
-        let mut serve = Serve::default();
-        serve.want(feed, Want { feed: feed.short(), from: SeqNo(1), to: SeqNo(9) }).unwrap();
+        let mut serve = asked_for(&[feed]);
         assert!(serve.next_load().is_some());
         assert!(serve.next_load().is_none(), "one read at a time");
         serve.sent(SeqNo(4), UNACKED_BYTES_MAX);
@@ -186,10 +194,7 @@ mod tests {
     #[test]
     fn a_feed_that_was_not_taken_leaves_the_window_to_the_others() {
         let (refused, other) = (FeedId([1; 16]), FeedId([2; 16]));
-        let mut serve = Serve::default();
-        for feed in [refused, other] {
-            serve.want(feed, Want { feed: feed.short(), from: SeqNo(1), to: SeqNo(9) }).unwrap();
-        }
+        let mut serve = asked_for(&[refused, other]);
         serve.next_load().unwrap();
         serve.sent(SeqNo(4), UNACKED_BYTES_MAX);
         serve.refused(refused.short());
@@ -199,10 +204,7 @@ mod tests {
     #[test]
     fn a_range_refused_while_it_is_read_is_not_mistaken_for_the_next_one() {
         let (refused, other) = (FeedId([1; 16]), FeedId([2; 16]));
-        let mut serve = Serve::default();
-        for feed in [refused, other] {
-            serve.want(feed, Want { feed: feed.short(), from: SeqNo(1), to: SeqNo(9) }).unwrap();
-        }
+        let mut serve = asked_for(&[refused, other]);
         serve.next_load().unwrap();
         serve.refused(refused.short());
         serve.sent(SeqNo(9), 10);
@@ -212,22 +214,19 @@ mod tests {
     #[test]
     fn what_the_tables_do_not_show_yet_is_not_read_again_before_they_do_and_holds_up_nothing_else() {
         let (behind, other) = (FeedId([1; 16]), FeedId([2; 16]));
-        let mut serve = Serve::default();
-        for feed in [behind, other] {
-            serve.want(feed, Want { feed: feed.short(), from: SeqNo(1), to: SeqNo(1) }).unwrap();
-        }
+        let mut serve = asked_for(&[behind, other]);
         serve.next_load().unwrap();
         serve.not_yet(Arrival(7));
         assert_eq!(serve.next_load().map(|range| range.feed), Some(other));
-        serve.sent(SeqNo(1), 10);
+        serve.sent(SeqNo(9), 10);
         serve.shown(Arrival(6));
         assert!(serve.next_load().is_none() && !serve.is_idle());
-        serve.want(behind, Want { feed: behind.short(), from: SeqNo(1), to: SeqNo(3) }).unwrap();
+        serve.want(behind, Want { feed: behind.short(), from: SeqNo(1), to: SeqNo(12) }).unwrap();
         serve.shown(Arrival(7));
-        assert_eq!(serve.next_load(), Some(Range { feed: behind, from: SeqNo(1), to: SeqNo(3) }));
+        assert_eq!(serve.next_load(), Some(Range { feed: behind, from: SeqNo(1), to: SeqNo(12) }));
         serve.not_yet(Arrival(9));
         assert_eq!(serve.refused(behind.short()), [Arrival(9)]);
-        assert_eq!(serve.missing(), (1, 1), "what was sent of the other feed");
+        assert_eq!(serve.missing(), (1, 9), "what was sent of the other feed");
     }
 
     #[test]

@@ -162,23 +162,19 @@ impl Open {
         let mut pieces = heads.chunks(FRAME_HEADS_MAX);
         let last = pieces.next_back().unwrap_or_default();
         let told = |heads: &[(Arrival, ToldHead)]| heads.iter().map(|(_, told)| *told).collect();
-        let piece = |heads: &[(Arrival, ToldHead)]| self.tell(heads.last().map(|(arrival, _)| arrival.0), told(heads));
-        let mut frames: Vec<Frame> = pieces.map(piece).collect();
-        frames.push(match after {
-            None => self.tell(Some(newest.0), told(last)),
-            // Nobody is asked back in version 1.
-            Some(_) => Frame::Told { through: Some(newest.0), after, heads: encode_packed(told(last)).into() },
-        });
+        let through = |heads: &[(Arrival, ToldHead)]| heads.last().map(|(arrival, _)| arrival.0);
+        let mut frames: Vec<Frame> = pieces.map(|piece| self.tell(through(piece), None, told(piece))).collect();
+        frames.push(self.tell(Some(newest.0), after, told(last)));
         frames
     }
 
-    /// Heads that fit a frame, as the version of the session has them.
+    /// Heads that fit a frame, as the version of the session has them; in version 1 nobody is asked back.
     #[must_use]
-    pub fn tell(&self, through: Option<u64>, heads: Vec<ToldHead>) -> Frame {
+    pub fn tell(&self, through: Option<u64>, after: Option<u64>, heads: Vec<ToldHead>) -> Frame {
         if self.version == 1 {
             Frame::Heads { through, heads: encode_heads(heads).into() }
         } else {
-            Frame::Told { through, after: None, heads: encode_packed(heads).into() }
+            Frame::Told { through, after, heads: encode_packed(heads).into() }
         }
     }
 

@@ -53,10 +53,7 @@ impl Exchange {
         self.announced = frontier.newest();
         self.announced_at = now.mono;
         for (link, heads) in news {
-            if let Some(open) = self.sessions.open(link) {
-                let news = open.news(&heads, self.announced, None);
-                self.out.extend(news.into_iter().map(|frame| Out::Send(link, frame)));
-            }
+            self.tell_news(link, &heads, self.announced, None);
         }
     }
 

@@ -206,13 +206,13 @@ fn write_marks<V: View>(batch: &mut Batch<'_, V>, writer: &NodeKey, marks: &[Mar
         more => key(WITHDRAWN, &[&writer.0, &more.to_be_bytes()]),
     };
     let (before, _) = marks_under(batch, &row(0))?;
+    // A withdrawal without marks is a row too.
     let mut pieces = marks.chunks(WITHDRAWN_MARKS_MAX);
-    batch.put(Table::Quarantine, row(0), row::encode(&pieces.next().unwrap_or_default()));
-    for number in 1..=u16::MAX {
-        match pieces.next() {
-            Some(piece) => batch.put(Table::Quarantine, row(number), row::encode(&piece)),
-            None if usize::from(number) < before => batch.remove(Table::Quarantine, row(number)),
-            None => break,
+    let pieces: Vec<&[Mark]> = std::iter::once(pieces.next().unwrap_or_default()).chain(pieces).collect();
+    for number in (0..).take(before.max(pieces.len())) {
+        match pieces.get(usize::from(number)) {
+            Some(piece) => batch.put(Table::Quarantine, row(number), row::encode(piece)),
+            None => batch.remove(Table::Quarantine, row(number)),
         }
     }
     Ok(())

@@ -56,22 +56,27 @@ impl Replica {
 
     /// Judges a chunk of a feed that is cut; `None` when the feed is not.
     pub(super) fn place(&self, sealed: &SealedChunk) -> Option<Result<Placed, MergeRefusal>> {
+        self.place_behind(sealed, |id| self.tips.of(id))
+    }
+
+    /// Where a chunk belongs that is on disk now and whose feed was cut while it was on the way: behind what is durable,
+    /// as what was ahead of that is this chunk itself.
+    pub(super) fn place_on_disk(&self, sealed: &SealedChunk) -> Option<Placed> {
+        self.place_behind(sealed, |id| self.tips.durable.get(id).map(|head| (head.seq, head.hash)))?.ok()
+    }
+
+    fn place_behind(
+        &self,
+        sealed: &SealedChunk,
+        tip_of: impl Fn(&FeedId) -> Option<(SeqNo, Hash)>,
+    ) -> Option<Result<Placed, MergeRefusal>> {
         let feed = sealed.header().id();
         let cut = self.cuts.get(&feed)?;
         if self.unsplit.contains(&feed) {
             // Which history is held here is being looked up: whoever sent this sends it again.
             return Some(Err(MergeRefusal::Gap { expected: cut.from, first: sealed.first() }));
         }
-        Some(cuts::place(sealed, cut, Known { tip_of: &|id| self.tips.of(id), verifier: &*self.verifier }))
-    }
-
-    /// Where a chunk belongs that is on disk now and whose feed was cut while it was on the way: behind what is durable,
-    /// as what was ahead of that is this chunk itself.
-    pub(super) fn place_on_disk(&self, sealed: &SealedChunk) -> Option<Placed> {
-        let feed = sealed.header().id();
-        let cut = self.cuts.get(&feed).filter(|_| !self.unsplit.contains(&feed))?;
-        let tip_of = |id: &FeedId| self.tips.durable.get(id).map(|head| (head.seq, head.hash));
-        cuts::place(sealed, cut, Known { tip_of: &tip_of, verifier: &*self.verifier }).ok()
+        Some(cuts::place(sealed, cut, Known { tip_of: &tip_of, verifier: &*self.verifier }))
     }
 
     /// Notes where a placed chunk leads before it is on disk.
