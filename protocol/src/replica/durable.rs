@@ -5,7 +5,7 @@ use crate::chunk::{OpenedChunk, SealedChunk};
 use crate::cuts::Placed;
 use crate::fact::{Fact, Role};
 use crate::frontier::Head;
-use crate::id::{FeedHeader, FeedId, Lane, SeqNo};
+use crate::id::{FeedId, Lane, SeqNo};
 use crate::io::{Arrival, CloseReason, Imported, LinkId, Output, PersistError, RequestId};
 use crate::time::{Now, Stamp};
 
@@ -13,6 +13,8 @@ use crate::time::{Now, Stamp};
 #[derive(Debug)]
 pub(super) struct Writing {
     pub(super) chunk: OpenedChunk,
+    /// Whether it is a group that this node is writing, not what a peer sent, of whichever feed that is.
+    ours: bool,
     /// Where it belongs, if its feed was cut when it came.
     pub(super) placed: Option<Placed>,
     /// Who sent it; more than one if another sent the same before it was on disk. Each is told when it is.
@@ -21,41 +23,48 @@ pub(super) struct Writing {
     pub(super) imports: Vec<RequestId>,
 }
 
-impl Replica {
-    pub(super) fn persist_placed(&mut self, placed: Placed, sealed: SealedChunk, from: Option<LinkId>) {
-        let request = self.request();
-        self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own: false });
-        let chunk = placed.chunk.clone();
-        let waiting = Writing { chunk, placed: Some(placed), from: from.into_iter().collect(), imports: Vec::new() };
-        self.writing.insert(request, waiting);
+impl Writing {
+    /// A group of this node's.
+    const fn group(chunk: OpenedChunk) -> Self {
+        Self { chunk, ours: true, placed: None, from: Vec::new(), imports: Vec::new() }
     }
 
-    pub(super) fn persist(&mut self, chunk: OpenedChunk, sealed: SealedChunk, from: Option<LinkId>) {
+    /// What a peer sent, or a bundle brought.
+    pub(super) fn received(chunk: OpenedChunk, from: Option<LinkId>) -> Self {
+        Self { chunk, ours: false, placed: None, from: from.into_iter().collect(), imports: Vec::new() }
+    }
+
+    /// The same, of a feed that is cut.
+    pub(super) fn above_cut(placed: Placed, from: Option<LinkId>) -> Self {
+        Self { placed: Some(placed.clone()), ..Self::received(placed.chunk, from) }
+    }
+}
+
+impl Replica {
+    pub(super) fn persist(&mut self, sealed: SealedChunk, writing: Writing) {
         let request = self.request();
-        let own = self.append.is_own(&chunk.header);
-        self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own });
-        let waiting = Writing { chunk, placed: None, from: from.into_iter().collect(), imports: Vec::new() };
-        self.writing.insert(request, waiting);
+        self.outputs.push_back(Output::Persist { request, chunk: sealed.into_bytes(), own: writing.ours });
+        self.writing.insert(request, writing);
     }
 
     pub(super) fn write_groups(&mut self) {
         while let Some(chunk) = self.append.next_group() {
-            let sealed = chunk.seal();
             self.tips.ahead.insert(chunk.header.id(), (chunk.checkpoint.seq, chunk.checkpoint.head));
-            self.persist(chunk, sealed, None);
+            self.persist(chunk.seal(), Writing::group(chunk));
         }
     }
 
     pub(super) fn persisted(&mut self, now: Now, request: RequestId, result: Result<Arrival, PersistError>) {
-        let Some(Writing { chunk, placed, from, imports }) = self.writing.remove(&request) else { return };
-        let id = chunk.header.id();
-        // A feed that was cut while its chunk was on the way.
-        let placed = placed.or_else(|| if chunk.entries.is_empty() { None } else { self.place_on_disk(&chunk.seal()) });
-        let result = match placed {
-            Some(placed) => self.persisted_above(now, &chunk, &placed, &from, result),
-            None => self.persisted_plain(now, &chunk, id, &from, result),
+        let Some(mut writing) = self.writing.remove(&request) else { return };
+        if writing.placed.is_none() && !writing.chunk.entries.is_empty() {
+            // Perhaps its feed was cut while it was on the way.
+            writing.placed = self.place_on_disk(&writing.chunk.seal());
+        }
+        let result = match &writing.placed {
+            Some(placed) => self.persisted_above(now, &writing, placed, result),
+            None => self.persisted_plain(now, &writing, result),
         };
-        for request in imports {
+        for request in writing.imports {
             self.imported(Some(request), result.map(|_| Imported::Taken).map_err(Into::into));
         }
     }
@@ -63,20 +72,19 @@ impl Replica {
     fn persisted_above(
         &mut self,
         now: Now,
-        chunk: &OpenedChunk,
+        writing: &Writing,
         placed: &Placed,
-        from: &[LinkId],
         result: Result<Arrival, PersistError>,
     ) -> Result<Arrival, PersistError> {
+        let Writing { chunk, ours, from, .. } = writing;
         let id = chunk.header.id();
         match result {
             Ok(arrival) => {
                 self.ahead(placed);
                 self.durable_above(now, placed, from, arrival);
-                if self.append.is_own(&chunk.header) {
+                if *ours {
                     self.count_copies(chunk, placed.branch.unwrap_or(id), SeqNo(0), arrival);
-                    let finished = self.append.persisted(chunk, arrival);
-                    self.finish(now, finished);
+                    self.finish_group(now, chunk, arrival);
                 }
                 self.learn(now, chunk, id);
             }
@@ -84,7 +92,7 @@ impl Replica {
                 placed.branch.into_iter().for_each(|id| {
                     self.tips.ahead.remove(&id);
                 });
-                self.not_durable(now, &chunk.header, id, from, error);
+                self.not_durable(now, writing, error);
             }
         }
         result
@@ -93,30 +101,29 @@ impl Replica {
     fn persisted_plain(
         &mut self,
         now: Now,
-        chunk: &OpenedChunk,
-        id: FeedId,
-        from: &[LinkId],
+        writing: &Writing,
         result: Result<Arrival, PersistError>,
     ) -> Result<Arrival, PersistError> {
         // What came before it is not on disk: then neither is this, for anybody who reads the log.
         let result = result
-            .and_then(|arrival| if self.follows_durable(chunk, &id) { Ok(arrival) } else { Err(PersistError::Failed) });
+            .and_then(|arrival| if self.follows_durable(writing) { Ok(arrival) } else { Err(PersistError::Failed) });
         match result {
-            Ok(arrival) => self.durable(now, chunk, id, from, arrival),
-            Err(error) => self.not_durable(now, &chunk.header, id, from, error),
+            Ok(arrival) => self.durable(now, writing, arrival),
+            Err(error) => self.not_durable(now, writing, error),
         }
         result
     }
 
-    fn follows_durable(&self, chunk: &OpenedChunk, id: &FeedId) -> bool {
-        let height = self.tips.durable.get(id).map_or(SeqNo(0), |head| head.seq);
+    fn follows_durable(&self, Writing { chunk, ours, .. }: &Writing) -> bool {
+        let height = self.tips.durable.get(&chunk.header.id()).map_or(SeqNo(0), |head| head.seq);
         // What we wrote ourselves and others let go of long ago never was: it is said again, in another epoch.
-        let past = self.append.is_own(&chunk.header) && chunk.checkpoint.seq <= height;
+        let past = *ours && chunk.checkpoint.seq <= height;
         chunk.first() <= height.next() && !past
     }
 
-    fn durable(&mut self, now: Now, chunk: &OpenedChunk, id: FeedId, from: &[LinkId], arrival: Arrival) {
-        let (seq, hash) = (chunk.checkpoint.seq, chunk.checkpoint.head);
+    fn durable(&mut self, now: Now, writing: &Writing, arrival: Arrival) {
+        let Writing { chunk, ours, from, .. } = writing;
+        let (id, seq, hash) = (chunk.header.id(), chunk.checkpoint.seq, chunk.checkpoint.head);
         let held = self.height(&id);
         if self.tips.ahead.get(&id).is_some_and(|(ahead, _)| *ahead <= seq) {
             self.tips.ahead.remove(&id);
@@ -130,10 +137,9 @@ impl Replica {
             self.exchange.durable(now, from.first().copied(), id.short(), chunk.header.lane, seq);
             from.iter().skip(1).for_each(|link| self.exchange.acknowledge(*link, id.short(), seq));
         }
-        if self.append.is_own(&chunk.header) {
+        if *ours {
             self.count_copies(chunk, id, held, arrival);
-            let finished = self.append.persisted(chunk, arrival);
-            self.finish(now, finished);
+            self.finish_group(now, chunk, arrival);
         } else if chunk.header.writer == self.own.node && self.receipting.is_none() {
             // Lost here once, and kept by others.
             self.count_copies(chunk, id, held, arrival);
@@ -145,6 +151,12 @@ impl Replica {
             receipting.durable(now.mono, chunk.header.lane, id, seq);
         }
         self.learn(now, chunk, id);
+    }
+
+    /// A group of ours is on disk: whoever waits for it is answered.
+    fn finish_group(&mut self, now: Now, chunk: &OpenedChunk, arrival: Arrival) {
+        let finished = self.append.persisted(chunk, arrival);
+        self.finish(now, finished);
     }
 
     /// Own chunks are kept twice until the authority signs for them; the authority's own are its own receipt.
@@ -166,11 +178,11 @@ impl Replica {
         }
     }
 
-    fn not_durable(&mut self, now: Now, header: &FeedHeader, id: FeedId, from: &[LinkId], error: PersistError) {
-        self.tips.ahead.remove(&id);
-        if self.append.is_own(header) {
-            let failed = self.append.failed(header);
-            failed.facts.iter().for_each(|fact| self.take_back(now, header.lane, fact));
+    fn not_durable(&mut self, now: Now, Writing { chunk, ours, from, .. }: &Writing, error: PersistError) {
+        self.tips.ahead.remove(&chunk.header.id());
+        if *ours {
+            let failed = self.append.failed(&chunk.header);
+            failed.facts.iter().for_each(|fact| self.take_back(now, chunk.header.lane, fact));
             self.fail(&failed.commands, error);
         }
         for link in from {

@@ -1,6 +1,7 @@
 //! Chunks of peers and of bundles: onto their way to the disk, or why not.
 
-use super::{Replica, durable};
+use super::Replica;
+use super::durable::Writing;
 use crate::chunk::SealedChunk;
 use crate::exchange::frame::Want;
 use crate::fork::branch;
@@ -42,7 +43,7 @@ impl Replica {
             Some(Ok(placed)) => {
                 link.into_iter().for_each(|link| self.exchange.arrived(now, link, id.short(), last));
                 self.ahead(&placed);
-                self.persist_placed(placed, sealed, link);
+                self.persist(sealed, Writing::above_cut(placed, link));
                 return Ok(());
             }
             Some(Err(reason)) => {
@@ -77,7 +78,7 @@ impl Replica {
                     self.exchange.arrived(now, link, id.short(), chunk.checkpoint.seq);
                 }
                 self.tips.ahead.insert(id, (chunk.checkpoint.seq, chunk.checkpoint.head));
-                self.persist(chunk, sealed, link);
+                self.persist(sealed, Writing::received(chunk, link));
                 Ok(())
             }
             Err(MergeRefusal::Fork { at }) => {
@@ -140,8 +141,7 @@ impl Replica {
     /// A peer sent what is held, or what is on its way to the disk: it is told as soon as that is durable.
     fn known(&mut self, now: Now, link: LinkId, sealed: &SealedChunk, asked: FeedShort) {
         let (id, lane, last) = (sealed.header().id(), sealed.header().lane, sealed.last());
-        let covers =
-            |writing: &&mut durable::Writing| writing.chunk.header.id() == id && writing.chunk.checkpoint.seq >= last;
+        let covers = |writing: &&mut Writing| writing.chunk.header.id() == id && writing.chunk.checkpoint.seq >= last;
         let branches = self.cuts.get(&id).into_iter().flat_map(|cut| &cut.branches);
         // Asked for by the name of one history it is here only once that history is: another one may be longer.
         let names = std::iter::once(&id).chain(branches).filter(|name| asked == id.short() || name.short() == asked);

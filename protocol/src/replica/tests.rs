@@ -136,6 +136,29 @@ fn everybody_who_sent_a_chunk_hears_when_it_is_durable_and_nobody_sooner() {
     assert_eq!(acks(&after), [(LINK, SeqNo(1)), (OTHER_LINK, SeqNo(1))]);
 }
 
+/// The peer was asked for what comes next before its history was in doubt: nothing held contradicts it.
+#[test]
+fn what_a_suspect_sends_beyond_what_is_held_is_not_acknowledged() {
+    use crate::fork::Divergence;
+    let mut replica = authority(Held::default());
+    meet(&mut replica, LINK, SITE);
+    let [first, second] = two_chunks();
+    let write = persists(&outputs(&mut replica, 1, frame(LINK, &sent(&first))))[0];
+    outputs(&mut replica, 1, Input::Persisted { request: write, result: Ok(Arrival(1)) });
+    let fact = (crate::time::Stamp(1), second.entries[0].fact.clone());
+    let other = OpenedChunk::write(&key(SITE), first.header, (SeqNo(0), Hash::ZERO), [fact]);
+    let mut compared = |chunk: &OpenedChunk, divergence| {
+        let asked = outputs(&mut replica, 2, frame(LINK, &sent(chunk)));
+        assert!(persists(&asked).is_empty(), "{asked:?}");
+        outputs(&mut replica, 2, Input::Loaded { request: loads(&asked)[0], answer: Answer::Diverges(divergence) })
+    };
+    compared(&other, Divergence::Below { from: SeqNo(1) });
+    let beyond = compared(&second, Divergence::Agrees);
+    let gone = |output: &Output| matches!(output, Output::Send { bytes, .. } if matches!(Frame::from_bytes(bytes), Ok(Frame::Gone(_))));
+    assert!(acks(&beyond).is_empty() && beyond.iter().any(gone), "{beyond:?}");
+    assert_eq!(acks(&compared(&first, Divergence::Agrees)), [(LINK, SeqNo(1))], "that much is held");
+}
+
 #[test]
 fn receipts_that_a_restart_or_a_full_disk_swallowed_are_written_again() {
     let [first, _] = two_chunks();

@@ -1,10 +1,11 @@
 //! Where the registrations of two machines with one disk are, and that both machines end with everything.
 
 use super::*;
-use swabmesh_protocol::command::{Presented, Register};
+use swabmesh_protocol::command::{Presented, Register, Reply};
 use swabmesh_protocol::copies::Counts;
 use swabmesh_protocol::fact::Route;
 use swabmesh_protocol::id::Person;
+use swabmesh_protocol::io::{Input, RequestId};
 use swabmesh_protocol::text::Text;
 
 /// How soon two nodes that are connected have caught up. Source: a comparison after calm, or two that were put off.
@@ -15,14 +16,17 @@ fn work(world: &mut World, at: usize, tube: &str, people: u8) {
     let ms = world.ms;
     world.at(at).open(ms, tube);
     for number in 0..people {
-        let (last_four, name) = (Text::truncated("002X"), Text::truncated("张*"));
-        let person = Person([number.wrapping_add(tube.as_bytes()[0]); 16]);
-        let (route, document, guardian, details) = (Route::Document, 1, None, None);
-        let presented = Presented::Document { person, route, document, last_four, name, guardian, details };
-        let register =
-            Register { tube: tube.parse().unwrap(), presented, operator: Text::truncated("desk"), reason: None };
-        world.at(at).command(ms, Command::Register(Box::new(register))).unwrap();
+        world.at(at).command(ms, register(tube, number)).unwrap();
     }
+}
+
+fn register(tube: &str, number: u8) -> Command {
+    let (last_four, name) = (Text::truncated("002X"), Text::truncated("张*"));
+    let person = Person([number.wrapping_add(tube.as_bytes()[0]); 16]);
+    let (route, document, guardian, details) = (Route::Document, 1, None, None);
+    let presented = Presented::Document { person, route, document, last_four, name, guardian, details };
+    let (tube, operator) = (tube.parse().unwrap(), Text::truncated("desk"));
+    Command::Register(Box::new(Register { tube, presented, operator, reason: None }))
 }
 
 fn own(world: &World, at: usize) -> Counts {
@@ -83,6 +87,41 @@ fn meet(a: u8, b: u8, leave: fn(&mut World)) {
         leave(&mut world);
         world.connect(neighbour, authority);
     }
+}
+
+/// The disk has it and has not said so yet, and the tables show it already: then the proof comes.
+#[test]
+fn a_registration_on_its_way_to_the_disk_while_its_feed_is_cut_is_answered_and_receipted() {
+    const UNDER_WAY: RequestId = RequestId(1_000);
+    let mut world = World::new(&[SITE, NEIGHBOUR]);
+    let [authority, site, neighbour] = [0, 1, 2];
+    work(&mut world, site, "S1", 1);
+    let clone = world.machines[site].disk.clone();
+    let clone = world.add(SITE, clone);
+    work(&mut world, site, "A1", 2);
+    work(&mut world, clone, "B1", 1);
+    for machine in [site, clone] {
+        world.connect(machine, neighbour);
+        world.run(SOON_MS);
+        world.disconnect();
+    }
+    assert_eq!((proofs(&world.machines[neighbour]), proofs(&world.machines[site])), (1, 0));
+    let ms = world.ms;
+    world.at(site).slow_disk = true;
+    let command = Box::new(register("A1", 200));
+    world.at(site).handle(ms, Input::Command { request: UNDER_WAY, command });
+    world.at(site).slow_disk = false;
+    world.connect(site, neighbour);
+    world.deliver();
+    assert_eq!(proofs(&world.machines[site]), 1, "known before the disk has said anything");
+    assert_eq!(world.machines[site].replies.get(&UNDER_WAY), None, "nor answered");
+    world.run(SOON_MS);
+    let said = world.machines[site].replies.remove(&UNDER_WAY);
+    assert!(matches!(said, Some(Ok(Reply::Verdict(_)))), "{said:?}");
+    world.connect(neighbour, authority);
+    world.run(2 * SOON_MS);
+    let counts = Counts { registrations: 4, only_here: 0, at_neighbour: 0, at_authority: 4 };
+    assert_eq!(own(&world, site), counts);
 }
 
 /// As after a power cut with an index that was saved long ago: the journal has what the tables have not.

@@ -1,8 +1,14 @@
 //! Withdrawn nodes and renewed certificates (rule N2).
 
 use swabmesh_protocol::certificate::{Certificate, RENEWED_BEFORE_S};
+use swabmesh_protocol::chunk::OpenedChunk;
 use swabmesh_protocol::command::Published;
-use swabmesh_protocol::id::NodeKey;
+use swabmesh_protocol::fact::{Mark, Opened, Role, Withdrawn};
+use swabmesh_protocol::id::{Epoch, FeedHeader, Hash, Lane, NodeKey, SeqNo};
+use swabmesh_protocol::io::{Carried, Input};
+use swabmesh_protocol::roster::Standing;
+use swabmesh_protocol::text::Text;
+use swabmesh_protocol::time::Stamp;
 
 use super::*;
 
@@ -36,6 +42,52 @@ fn what_a_withdrawn_node_wrote_above_the_mark_is_kept_and_counts_nowhere() {
     world.run(100);
     let peers = world.machines[neighbour].status(world.ms).peers;
     assert!(peers.iter().all(|peer| peer.node != node(SITE)), "and nobody talks to it");
+}
+
+#[test]
+fn parts_of_a_withdrawal_that_come_before_and_after_a_restart_take_effect_together() {
+    const OTHER_LANE: Lane = Lane(30);
+    let feed = |lane: Lane| FeedHeader { writer: node(SITE), epoch: Epoch(1), lane };
+    let chunk = |of: u8, header, facts: &[Fact], tip| {
+        let facts = facts.iter().map(|fact| (Stamp(1), fact.to_bytes()));
+        let chunk = OpenedChunk::write(&key(of), header, tip, facts);
+        let tip = (chunk.checkpoint.seq, chunk.checkpoint.head);
+        (Carried::Chunk(chunk.seal().into_bytes()), tip)
+    };
+    let opened = |tube: &str| {
+        Fact::from(Opened { tube: tube.parse().unwrap(), pool: 10, operator: Text::truncated("desk"), seen: None })
+    };
+    let tubes = chunk(SITE, feed(CELL), &[opened("S1"), opened("S2")], (SeqNo(0), Hash::ZERO)).0;
+    let mark = |lane| Mark { feed: feed(Lane(lane)).id(), seq: SeqNo(1) };
+    let marks: Vec<Mark> = (0..40).map(mark).collect();
+    for order in [[0, 1], [1, 0]] {
+        let parts = Withdrawn::in_parts(node(SITE), &marks, &Remark::truncated("stolen"));
+        assert_eq!(parts.len(), 2);
+        let header = FeedHeader { writer: node(AUTHORITY), epoch: Epoch(1), lane: Lane::CITY };
+        let mut tip = (SeqNo(0), Hash::ZERO);
+        let parts = order.map(|number| {
+            let (carried, after) = chunk(AUTHORITY, header, &[parts[number].clone().into()], tip);
+            tip = after;
+            carried
+        });
+        let mut machine = Machine::start(NEIGHBOUR, Disk::default(), 0);
+        let import = |machine: &mut Machine, carried| machine.handle(1, Input::Import { request: None, carried });
+        let standing = |machine: &Machine, lane| machine.replica.standing(&node(SITE), &feed(lane).id());
+        import(&mut machine, Carried::Certificate(certificate(SITE, 1, u64::MAX)));
+        import(&mut machine, tubes.clone());
+        let [one, other] = parts;
+        import(&mut machine, one);
+        machine = Machine::start(NEIGHBOUR, machine.disk, 2);
+        assert_eq!(standing(&machine, CELL), Standing::Enrolled(Role::Site), "not all of it is known");
+        import(&mut machine, other);
+        for _ in 0..2 {
+            for lane in [CELL, OTHER_LANE] {
+                assert_eq!(standing(&machine, lane), Standing::WithdrawnAbove(SeqNo(1), Role::Site), "{order:?}");
+            }
+            assert_eq!((machine.tubes(), machine.status(3).quarantined), (vec!["S1".to_owned()], 1), "{order:?}");
+            machine = Machine::start(NEIGHBOUR, machine.disk, 4);
+        }
+    }
 }
 
 #[test]

@@ -309,7 +309,8 @@ impl World {
         }
     }
 
-    fn deliver(&mut self) {
+    /// Hands over frames until there are none.
+    pub(crate) fn deliver(&mut self) {
         for _ in 0..10_000 {
             let mut moved = false;
             for place in 0..self.machines.len() {
