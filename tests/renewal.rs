@@ -91,5 +91,17 @@ fn a_site_that_only_a_courier_reaches_gets_its_new_certificate_on_the_stick_and_
     site.start(&[]).unwrap();
     assert_eq!((until(&site), std::fs::read_to_string(&answer).unwrap()), (of("gate3"), joined));
     assert!(of("gate4") <= ends + 60, "{:?}", nodes());
-    drop(stolen);
+
+    // It hears so on a stick, and says it to whoever stands before it, also after a restart.
+    stolen.register("T2", 1).unwrap();
+    let day = dir.path().join("stolen.swab");
+    carry(dir.path(), "end.swab", &authority, &stolen, &["--answer", text(&day).unwrap()]).unwrap();
+    for _ in 0..2 {
+        let refused = stolen.register("T3", 1).unwrap_err().to_string();
+        assert!(refused.contains("the authority withdrew this node"), "{refused}");
+        let told = stolen.done(&["status"]).unwrap();
+        assert!(told.contains("registrations are refused: the authority withdrew this node"), "{told}");
+        stolen.kill();
+        stolen.start(&[]).unwrap();
+    }
 }

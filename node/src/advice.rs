@@ -117,7 +117,12 @@ fn certificate(snapshot: &Snapshot, all: &mut Vec<Advice>) {
     } else {
         "Connect to the authority or a neighbour, or have a bundle carried there and its answer back: the new one comes by itself."
     };
-    if core.certificate.left_s == 0 {
+    if core.withdrawn {
+        let what = "registrations are refused: the authority withdrew this node, and what it writes counts nowhere";
+        let what_to_do =
+            "Work at another node, and ask the authority. A machine that is to go on joins anew, with a new --data.";
+        all.push(Advice::new(Level::Act, what, what_to_do));
+    } else if core.certificate.left_s == 0 {
         let what = "this node's certificate has ended: registration goes on, others may refuse to sync";
         all.push(Advice::new(Level::Act, what, here));
     } else if core.certificate.late {
@@ -251,6 +256,16 @@ mod tests {
         let mut city = snapshot();
         (city.core.role, city.core.renewals_late) = (Role::Authority, 3);
         assert!(told(&city).contains("the certificates of 3 nodes end soon and are not renewed"));
+    }
+
+    #[test]
+    fn a_withdrawn_node_is_told_so_instead_of_when_its_certificate_ends() {
+        let mut withdrawn = snapshot();
+        withdrawn.core.withdrawn = true;
+        withdrawn.core.certificate.left_s = 0;
+        let told = told(&withdrawn);
+        assert!(told.contains("Act registrations are refused: the authority withdrew this node"), "{told}");
+        assert!(!told.contains("certificate"), "{told}");
     }
 
     #[test]

@@ -169,19 +169,39 @@ async fn a_withdrawn_site_is_cut_off_and_what_it_wrote_before_stands() {
         if site.snapshot().core.own.at_authority == 1 { Ok(()) } else { Err(format!("{:?}", site.snapshot().core.own)) }
     })
     .await;
-    let command = Command::Withdraw { node: node_key(&key(20)), reason: Text::new("stolen").unwrap() };
-    authority.command(command).await.unwrap();
+    // One more is away when it is withdrawn, so it does not hear of it.
+    let away =
+        NodeHandle::start(city.setup(&dirs.path().join("t"), key(21), Role::Site, "Gate 4", 7, &at)).await.unwrap();
+    open(&away, "T2").await;
+    eventually("the other at the authority", async || {
+        let enrolled = authority.snapshot().core.peers.len();
+        if enrolled == 2 { Ok(()) } else { Err(format!("{enrolled} peers")) }
+    })
+    .await;
+    away.stop().await;
+    for node in [20, 21] {
+        let command = Command::Withdraw { node: node_key(&key(node)), reason: Text::new("stolen").unwrap() };
+        authority.command(command).await.unwrap();
+    }
     eventually("the cut", async || {
         let peers = authority.snapshot().core.peers.clone();
         if peers.is_empty() { Ok(()) } else { Err(format!("{peers:?}")) }
     })
     .await;
+    eventually("who is connected hears why", async || {
+        if site.snapshot().core.withdrawn { Ok(()) } else { Err("it has not heard".to_owned()) }
+    })
+    .await;
+    assert_eq!(register(&site, "T1", &code, Some("after the theft")).await, Err(Refusal::Withdrawn));
     let before = at_authority().await;
-    register(&site, "T1", &code, Some("after the theft")).await.unwrap();
+    let away =
+        NodeHandle::start(city.setup(&dirs.path().join("t"), key(21), Role::Site, "Gate 4", 7, &at)).await.unwrap();
+    register(&away, "T2", &code, Some("after the theft")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(at_authority().await, before, "nothing written after the mark came in");
-    site.stop().await;
-    authority.stop().await;
+    for node in [site, away, authority] {
+        node.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

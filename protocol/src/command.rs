@@ -358,6 +358,9 @@ pub enum Refusal {
     /// The tables cannot be read.
     #[error("the store cannot be read: restart the node, it repairs itself; everything shown as accepted is safe")]
     Store,
+    /// What it would write counts nowhere.
+    #[error("the authority withdrew this node: work at another one, and ask the authority")]
+    Withdrawn,
     /// This role may not say that.
     #[error("a {role:?} node cannot do this")]
     Role {

@@ -137,7 +137,7 @@ pub enum Output {
         /// Why; goes to the log and the counters.
         reason: CloseReason,
     },
-    /// A node was withdrawn: close its connections and refuse new ones.
+    /// A node was withdrawn: close its connections, once what was given to send has left, and refuse new ones.
     Withdraw {
         /// Which.
         peer: NodeKey,

@@ -19,7 +19,7 @@ use crate::append::Append;
 use crate::certificate::{Certificate, CertificateError};
 use crate::chunk::SealedChunk;
 use crate::clock::Clock;
-use crate::control::Control;
+use crate::control::{Control, Effect};
 use crate::copies::Copies;
 use crate::cuts::{Cut, Cuts};
 use crate::entry::{Strict, Verifier, node_key};
@@ -277,7 +277,9 @@ impl Replica {
         }
         replica.control.receipts = held.receipts;
         for fact in &held.control {
-            replica.take_effect(fact);
+            if let Effect::Withdrawn(peer) = replica.take_effect(fact) {
+                replica.outputs.push_back(Output::Withdraw { peer });
+            }
         }
         replica.owe_receipts();
         Ok(replica)

@@ -303,6 +303,8 @@ export default {
   "problem.tube-full.next": "Seal it and open another, or go on with a reason.",
   "problem.tube-sealed": "the tube is sealed",
   "problem.tube-sealed.next": "Take another tube.",
+  "problem.withdrawn": "the authority withdrew this machine: nothing more can be registered here",
+  "problem.withdrawn.next": "Work at another machine, and ask the authority.",
   "problem.tube-not-open": "the tube is not open",
   "problem.tube-not-open.next": "Scan the tube's barcode to open it.",
   "problem.tube-not-full": "the tube is not full",

@@ -303,6 +303,8 @@ export default {
   "problem.tube-full.next": "请封管换下一管；确需加采请说明原因。",
   "problem.tube-sealed": "此管已封",
   "problem.tube-sealed.next": "请换一支新管。",
+  "problem.withdrawn": "市中心已撤销本机，本机不能再登记",
+  "problem.withdrawn.next": "请换另一台设备，并询问市中心。",
   "problem.tube-not-open": "此管还没有开",
   "problem.tube-not-open.next": "请扫管条码开管。",
   "problem.tube-not-full": "此管还没有满",

@@ -111,6 +111,7 @@ pub(crate) fn snapshot() -> Snapshot {
         clock_doubtful: false,
         seal_key: None,
         certificate: Validity { until: 1_680_000_000, left_s: 8_640_000, late: false },
+        withdrawn: false,
         renewals_late: 0,
         enrolled: 1,
         forks: 0,

@@ -50,6 +50,7 @@ fn text(snapshot: &Snapshot) -> String {
         ("journal_bytes", "Bytes of the journal.", disk.journal_bytes),
         ("queued_bytes_max", "Bytes that wait for the peer that takes them most slowly.", snapshot.queued_bytes_max),
         ("store_degraded", "1 while registrations are refused.", u64::from(disk.trouble.is_some())),
+        ("withdrawn", "1 once the authority withdrew this node.", u64::from(core.withdrawn)),
         ("clock_doubtful", "1 while the clock is not to be relied on.", u64::from(core.clock_doubtful)),
     ] {
         gauge(&mut out, name, help, [("", value.to_string())]);

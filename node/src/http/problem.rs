@@ -113,6 +113,7 @@ fn sort(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             (LATER, "store-unreadable", "Restart the node, it repairs itself; everything shown as accepted is safe.")
         }
         Refusal::Busy => (LATER, "busy", "Try again in a moment."),
+        Refusal::Withdrawn => (CONFLICT, "withdrawn", "Work at another node, and ask the authority."),
         Refusal::Role { .. } => (CONFLICT, "wrong-role", "Do this at a node of the right role."),
         Refusal::TubeNotOpen { .. } => (CONFLICT, "tube-not-open", "Scan the tube's barcode to open it."),
         Refusal::TubeOpen { .. } => (CONFLICT, "tube-open", "Go on with it, or take another tube."),

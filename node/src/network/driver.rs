@@ -176,12 +176,13 @@ impl Driver {
     fn withdraw(&mut self, key: NodeKey) {
         self.swarm.behaviour_mut().gate.withdraw(key);
         let links: Vec<LinkId> = self.links.up(&key).map(|(link, _)| link).collect();
-        for link in links {
-            self.links.stop(link, Stop::Now(Disconnect::Withdrawn));
-        }
-        if let Some(peer) = peer_id(&key) {
+        if let Some(peer) = peer_id(&key).filter(|_| links.is_empty()) {
             // An error only says that there was no connection.
             let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        for link in links {
+            // The last it hears is why; nothing of it is read any more.
+            self.links.stop(link, Stop::Drained(Disconnect::Withdrawn));
         }
     }
 

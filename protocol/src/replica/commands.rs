@@ -59,6 +59,10 @@ impl Draft {
 
 impl Replica {
     pub(super) fn command(&mut self, now: Now, request: RequestId, command: Command) {
+        if self.is_withdrawn() {
+            self.reply(request, Err(Refusal::Withdrawn));
+            return;
+        }
         if self.commands.len() + self.loading.len() + self.acknowledging.len() >= COMMANDS_MAX {
             self.reply(request, Err(Refusal::Busy));
             return;
@@ -254,6 +258,11 @@ impl Replica {
     fn stage(&mut self, now: Now, request: RequestId, facts: Vec<(Lane, Fact)>, answer: Draft) {
         if facts.is_empty() {
             self.reply(request, Ok(answer.complete(Vec::new())));
+            return;
+        }
+        // Perhaps it came to be known while the store was asked.
+        if self.is_withdrawn() {
+            self.reply(request, Err(Refusal::Withdrawn));
             return;
         }
         if facts.iter().any(|(_, fact)| fact.to_bytes().len() > FACT_BYTES_MAX) {

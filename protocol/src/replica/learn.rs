@@ -4,9 +4,10 @@ use super::Replica;
 use crate::certificate::Certificate;
 use crate::chunk::OpenedChunk;
 use crate::control::Effect;
+use crate::exchange::frame::Frame;
 use crate::fact::{Fact, FactError};
 use crate::id::{EntryId, FeedId, NodeKey};
-use crate::io::{Notice, Output};
+use crate::io::{LinkId, Notice, Output};
 use crate::time::Now;
 
 impl Replica {
@@ -19,8 +20,13 @@ impl Replica {
                 Ok(fact @ Fact::ForkProof(_)) if !listens => drop(self.take_effect(&fact)),
                 Ok(_) | Err(_) if !listens => {}
                 Ok(fact) => {
-                    if let Effect::Enrolled(node) = self.apply_control(entry_id, &chunk.header.writer, &fact) {
-                        self.unpark(now, node);
+                    match self.apply_control(entry_id, &chunk.header.writer, &fact) {
+                        Effect::Enrolled(node) => self.unpark(now, node),
+                        Effect::Withdrawn(node) => {
+                            self.tell_withdrawn(&node, chunk);
+                            self.outputs.push_back(Output::Withdraw { peer: node });
+                        }
+                        Effect::None | Effect::Receipted | Effect::NotOfTheRoot => {}
                     }
                     if let Fact::Pruned(pruned) = &fact {
                         self.want_no_more(now, pruned);
@@ -30,6 +36,16 @@ impl Replica {
                     self.outputs.push_back(Output::Notice(Notice::Unreadable { entry: entry_id }));
                 }
             }
+        }
+    }
+
+    /// A node that is connected hears of its withdrawal, and then nothing more: whoever works there should not go on.
+    fn tell_withdrawn(&mut self, node: &NodeKey, chunk: &OpenedChunk) {
+        let links = self.exchange.sessions().filter(|(_, session)| session.peer == *node && session.open.is_some());
+        let links: Vec<LinkId> = links.map(|(link, _)| link).collect();
+        for link in links {
+            let frame = Frame::Chunk(chunk.seal().into_bytes().into());
+            self.outputs.push_back(Output::Send { link, bytes: frame.to_bytes() });
         }
     }
 
@@ -50,9 +66,6 @@ impl Replica {
         self.cut_by(fact);
         self.begin_after(fact);
         match &effect {
-            Effect::Withdrawn(peer) => {
-                self.outputs.push_back(Output::Withdraw { peer: *peer });
-            }
             Effect::Receipted => {
                 self.told_by_receipts();
                 self.release_receipted();
@@ -62,7 +75,7 @@ impl Replica {
                     self.adopt(&enrolled.certificate);
                 }
             }
-            Effect::Enrolled(_) | Effect::None | Effect::NotOfTheRoot => {}
+            Effect::Enrolled(_) | Effect::Withdrawn(_) | Effect::None | Effect::NotOfTheRoot => {}
         }
         effect
     }

@@ -220,7 +220,7 @@ impl Replica {
     fn state(&mut self, now: Now, proof: ForkProof) {
         let (feed, from, lane) = (proof.header().id(), proof.from, proof.lane);
         let known = self.cuts.get(&feed).is_some_and(|cut| cut.forked && cut.from <= from);
-        if !known && self.stated.insert(feed) {
+        if !known && !self.is_withdrawn() && self.stated.insert(feed) {
             self.outputs.push_back(Output::Notice(Notice::Fork { feed, seq: from }));
             if self.append.is_own(&proof.header()) {
                 self.renew();

@@ -55,6 +55,8 @@ pub struct Status {
     pub seal_key: Option<SealKey>,
     /// Its certificate.
     pub certificate: Validity,
+    /// Whether the authority withdrew this node: it takes no more commands.
+    pub withdrawn: bool,
     /// Nodes enrolled, as far as known here.
     pub enrolled: u64,
     /// Members heard of whose certificates should have been renewed; counted by the authority alone.
@@ -189,11 +191,19 @@ impl Replica {
                 left_s: self.own.left_s(now_s),
                 late: self.own.is_late(now_s),
             },
+            withdrawn: self.is_withdrawn(),
             renewals_late: if self.own.role == Role::Authority { self.late(now_s) } else { 0 },
             enrolled: self.control.roster.certificates().count() as u64,
             forks: self.cuts.iter().filter(|(_, cut)| cut.forked).count() as u64,
             quarantined: self.quarantined(),
         }
+    }
+
+    /// Whether the authority withdrew this node, as far as it has heard. What it wrote above its marks counts nowhere, so
+    /// it writes nothing more.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        self.control.roster.is_withdrawn(&self.own.node)
     }
 
     /// Where this node's own registrations are, without the rest of its state.

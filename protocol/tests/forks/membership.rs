@@ -2,10 +2,10 @@
 
 use swabmesh_protocol::certificate::{Certificate, RENEWED_BEFORE_S};
 use swabmesh_protocol::chunk::OpenedChunk;
-use swabmesh_protocol::command::Published;
+use swabmesh_protocol::command::{Published, Refusal};
 use swabmesh_protocol::fact::{Mark, Opened, Role, Withdrawn};
 use swabmesh_protocol::id::{Epoch, FeedHeader, Hash, Lane, NodeKey, SeqNo};
-use swabmesh_protocol::io::{Carried, Input};
+use swabmesh_protocol::io::{Carried, Input, RequestId};
 use swabmesh_protocol::roster::Standing;
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::Stamp;
@@ -42,6 +42,54 @@ fn what_a_withdrawn_node_wrote_above_the_mark_is_kept_and_counts_nowhere() {
     world.run(100);
     let peers = world.machines[neighbour].status(world.ms).peers;
     assert!(peers.iter().all(|peer| peer.node != node(SITE)), "and nobody talks to it");
+}
+
+#[test]
+fn a_node_that_is_connected_when_it_is_withdrawn_hears_so_and_nothing_more() {
+    let mut world = World::new(&[SITE, NEIGHBOUR]);
+    let [authority, site, neighbour] = [0, 1, 2];
+    world.connect(authority, site);
+    world.connect(authority, neighbour);
+    world.run(3_000);
+    let ms = world.ms;
+    world.at(authority).command(ms, Command::Withdraw { node: node(SITE), reason: Remark::truncated("lost") }).unwrap();
+    assert_eq!(world.machines[authority].withdrawn, [node(SITE)], "its connections are to be closed");
+    world.deliver();
+    assert!(world.machines[site].status(ms).withdrawn);
+    assert!(!world.machines[neighbour].status(ms).withdrawn);
+}
+
+#[test]
+fn a_node_that_hears_of_its_own_withdrawal_says_so_and_writes_nothing_more() {
+    const UNDER_WAY: RequestId = RequestId(1_000);
+    let withdrawal = {
+        let mut world = World::new(&[SITE]);
+        let before = world.machines[0].disk.journal.len();
+        let ms = world.ms;
+        world.at(0).command(ms, Command::Withdraw { node: node(SITE), reason: Remark::truncated("lost") }).unwrap();
+        world.machines[0].disk.journal.split_off(before)
+    };
+    let mut site = Machine::start(SITE, Disk::default(), 0);
+    site.open(1, "S1");
+    // One more is on its way to the disk when it hears, from a stick.
+    site.slow_disk = true;
+    let open = Command::Open { tube: "S2".parse().unwrap(), pool: 10, operator: Text::truncated("desk") };
+    site.handle(2, Input::Command { request: UNDER_WAY, command: Box::new(open.clone()) });
+    site.slow_disk = false;
+    for carried in withdrawal {
+        site.handle(3, Input::Import { request: None, carried: Carried::Chunk(carried) });
+    }
+    assert!(site.status(3).withdrawn);
+    assert_eq!(site.command(4, open.clone()), Err(Refusal::Withdrawn));
+    site.answer_late(5);
+    assert!(site.replies.remove(&UNDER_WAY).unwrap().is_ok(), "it is on disk");
+    let held = site.disk.journal.len();
+    for ms in [6, 7] {
+        assert_eq!((site.tubes(), site.status(ms).quarantined), (Vec::<String>::new(), 2), "kept, and counts nowhere");
+        assert_eq!(site.command(ms, open.clone()), Err(Refusal::Withdrawn));
+        site = Machine::start(SITE, site.disk, ms);
+    }
+    assert_eq!(site.disk.journal.len(), held);
 }
 
 #[test]

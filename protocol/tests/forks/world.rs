@@ -124,6 +124,11 @@ impl Machine {
         }
     }
 
+    /// A slow disk says what it has written.
+    pub(crate) fn answer_late(&mut self, ms: u64) {
+        std::mem::take(&mut self.late).into_iter().for_each(|input| self.handle(ms, input));
+    }
+
     fn drain(&mut self) {
         while let Some(output) = self.replica.next_output() {
             match output {
@@ -299,7 +304,7 @@ impl World {
             self.ms += 50;
             self.deliver();
             for machine in &mut self.machines {
-                std::mem::take(&mut machine.late).into_iter().for_each(|input| machine.handle(self.ms, input));
+                machine.answer_late(self.ms);
             }
             for machine in &mut self.machines {
                 if machine.replica.next_deadline().is_some_and(|(at, _)| at.0 <= self.ms) {

@@ -157,6 +157,12 @@ impl Desk {
     pub(super) fn reply(&mut self, at: At, result: &Result<Reply, Refusal>, town: &mut Town) -> Option<String> {
         let step = self.doing.take()?;
         let repeats = std::mem::take(&mut self.repeats);
+        if matches!(result, Err(Refusal::Withdrawn)) {
+            // Everybody is sent to another machine.
+            self.steps.clear();
+            town.open_tubes.remove(&self.id);
+            return None;
+        }
         let mut wait_ms = town.day.step_ms;
         let mut forgotten = None;
         match (step, result) {

@@ -72,6 +72,9 @@ impl Laboratory {
         town: &mut Town,
     ) -> Option<String> {
         let task = self.open.remove(&request)?;
+        if matches!(result, Err(Refusal::Withdrawn)) {
+            return None;
+        }
         if let Err(refusal) = result {
             let forgotten = matches!(refusal, Refusal::NotReported { .. }).then(|| refusal.to_string());
             self.again(at, task, town);
