@@ -184,11 +184,10 @@ impl Reading {
         let held = &mut reading.found.held;
         (held.signed, held.control) = (signed, control);
         for cut in project::quarantine::cuts(view)? {
-            let branches =
-                project::quarantine::branches(view, &cut.header.id())?.into_iter().map(|(id, _)| id).collect();
             let project::quarantine::Cut { header, from, stem, forked, main, .. } = cut;
+            let branches = project::quarantine::branches(view, &header.id())?.into_iter().map(|(id, _)| id);
             reading.own_frames.written_here.extend(main.map(|main| (header.id(), main)));
-            held.cuts.push(Cut { header, from, stem, forked, branches });
+            held.cuts.push(Cut { header, from, stem, forked, branches: branches.chain(main).collect() });
         }
         held.cursors = cursors(view)?;
         held.indexed = project::indexed(view)?;

@@ -109,7 +109,18 @@ pub fn cuts<V: View>(view: &V) -> Result<Vec<Cut>, ViewError> {
         cuts.push(row::decode(Table::Quarantine, &value)?);
         Ok(())
     })?;
-    Ok(cuts)
+    cuts.into_iter().map(|cut| with_main(view, cut)).collect()
+}
+
+/// A cut with the branch in the feed's own pages, also while the tables are still brought in line with it.
+fn with_main<V: View>(view: &V, mut cut: Cut) -> Result<Cut, ViewError> {
+    let feed = cut.header.id();
+    if cut.main.is_none()
+        && let Some((stem, first)) = at_cut(view, &feed, cut.from)?
+    {
+        (cut.main, cut.stem) = (Some(branch(&feed, &first)), Some(stem));
+    }
+    Ok(cut)
 }
 
 /// Reads the branches of a feed that are here, in the order of their names.
@@ -494,6 +505,7 @@ pub fn named_heads<V: View>(view: &V) -> Result<Vec<(FeedId, HeadRecord)>, ViewE
     for (id, record) in named {
         match cut(view, &id)? {
             Some(cut) if record.height >= cut.from => {
+                let cut = with_main(view, cut)?;
                 if let (Some(stem), true) = (cut.stem, cut.from.0 > 1) {
                     let height = before(cut.from);
                     // Nobody signed the feed up to its cut: what leads beyond it is signed.

@@ -1,15 +1,18 @@
 //! Small worlds of chance: another city, another day and other faults with each seed.
 
-use super::{City, Day, DiskTimes, Fault, Lan, Links, Scenario, Trick, Uplink, Way};
+use super::{City, Courier, Day, DiskTimes, Fault, Lan, Links, Scenario, Trick, Uplink, Way};
 use crate::chance::Chance;
 
-/// The world of a seed: a few sites for half an hour, and up to four kinds of faults.
+/// How long a cell that only couriers reach may take until it holds what the others do. Seconds.
+const CARRIED_CONVERGE_S_MAX: u64 = 14_400;
+
+/// The world of a seed: a few sites for half an hour, up to four kinds of faults, and now and then couriers.
 pub(super) fn scenario(seed: u64) -> Scenario {
     let mut chance = Chance::new(seed, "scenario");
     let few = |chance: &mut Chance, low, high| usize::try_from(chance.between(low, high)).unwrap_or(1);
     let sites = few(&mut chance, 1, 5);
     let minutes = chance.between(10, 40);
-    let city = City {
+    let mut city = City {
         without_line: Vec::new(),
         cells: u16::try_from(chance.between(1, 2)).unwrap_or(1),
         sites,
@@ -52,17 +55,23 @@ pub(super) fn scenario(seed: u64) -> Scenario {
     };
     let mut fault: Vec<Fault> = (0..chance.below(5)).filter_map(|_| fault(&mut chance)).collect();
     fault.extend(cloned(&mut chance, sites));
+    let courier = courier(&mut chance);
+    let mut converge_s_max = Scenario::converge_s_max();
+    if courier.is_some() && chance.happens(500) && !fault.iter().any(leaves_two_histories) {
+        city.without_line = vec![1];
+        converge_s_max = CARRIED_CONVERGE_S_MAX;
+    }
     Scenario {
         name: super::RANDOM.to_owned(),
         about: "Another world with each seed.".to_owned(),
         minutes,
-        converge_s_max: Scenario::converge_s_max(),
+        converge_s_max,
         city,
         day,
         network,
         disk,
         fault,
-        courier: Vec::new(),
+        courier: courier.into_iter().collect(),
     }
 }
 
@@ -126,6 +135,31 @@ fn cloned(chance: &mut Chance, sites: usize) -> Option<Fault> {
     let at_min = copied_min + chance.between(0, 4);
     let cloned = chance.happens(150) && sites > 1;
     cloned.then(|| Fault::Cloned { nodes: format!("site-{sites}"), copied_min, at_min })
+}
+
+/// In one world of three sticks are carried between the sites and the authority, beside the lines or instead of them.
+fn courier(chance: &mut Chance) -> Option<Courier> {
+    let carried = chance.happens(333);
+    let mishap =
+        |chance: &mut Chance| if chance.happens(500) { u32::try_from(chance.below(300)).unwrap_or(0) } else { 0 };
+    let courier = Courier {
+        serves: "sites".to_owned(),
+        every_min: chance.between(2, 10),
+        trip_min: [0, chance.between(0, 4)],
+        lost: mishap(chance),
+        late: mishap(chance),
+        truncated: mishap(chance),
+        damaged: mishap(chance),
+        old: mishap(chance),
+    };
+    carried.then_some(courier)
+}
+
+/// Where no line goes, a fork of which both histories came in bulk is told of and not proved (decision 0012): such a
+/// world need not come to rest.
+fn leaves_two_histories(fault: &Fault) -> bool {
+    let forks = matches!(fault, Fault::Hostile { does, .. } if does.contains(&Trick::Fork));
+    forks || matches!(fault, Fault::Cloned { .. } | Fault::RestoredDisk { .. })
 }
 
 fn few_per_mille(chance: &mut Chance) -> u32 {
