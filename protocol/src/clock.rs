@@ -81,6 +81,13 @@ impl Clock {
         Wall(wall.0.saturating_add_signed(self.offset_ms))
     }
 
+    /// What a fact is stamped with: our clock, but no moment before one that the authority signed. A machine whose battery
+    /// is dead writes of today all the same.
+    #[must_use]
+    pub fn stamped(&self, wall: Wall) -> Wall {
+        wall.max(Wall::from_seconds(self.not_before_s))
+    }
+
     /// Whether the operator must be told that the clock is doubtful.
     #[must_use]
     pub const fn is_doubtful(&self, wall: Wall) -> bool {
@@ -129,5 +136,7 @@ mod tests {
         let clock = Clock { offset_ms, not_before_s: 1_649_433_600 };
         assert!(clock.is_doubtful(Wall::from_seconds(1_649_430_000)));
         assert!(!clock.is_doubtful(Wall::from_seconds(1_649_433_500)));
+        assert_eq!(clock.stamped(Wall(0)), Wall::from_seconds(1_649_433_600), "what is written then is not of 1970");
+        assert_eq!(clock.stamped(Wall::from_seconds(1_649_433_601)), Wall::from_seconds(1_649_433_601));
     }
 }

@@ -354,17 +354,18 @@ impl Replica {
         }
         self.exchange.compare(now, &self.tips.durable);
         self.exchange.close_stalled(now);
+        let wall = self.clock().stamped(now.wall);
         if let Some(issuer) = self.issuer.as_ref().filter(|_| self.sign_at.is_some_and(|at| at <= now.mono)) {
             let stale_after_ms = self.control.knowledge.policy.list_stale_after_s.saturating_mul(MS_PER_S);
             self.sign_at = Some(now.mono.after_ms((stale_after_ms / SIGNS_BEFORE_STALE).max(MS_PER_S)));
             for fact in issuer.signs_of_life(now.wall) {
-                self.append.stage(now.wall, Lane::CITY, fact, None);
+                self.append.stage(wall, Lane::CITY, fact, None);
             }
         }
         if let Some(receipting) = &mut self.receipting {
             let interval_ms = self.control.knowledge.policy.receipt_interval_ms;
             for (lane, fact) in receipting.take(now.mono, interval_ms) {
-                self.append.stage(now.wall, lane, fact.into(), None);
+                self.append.stage(wall, lane, fact.into(), None);
             }
         }
     }

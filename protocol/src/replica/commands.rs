@@ -270,8 +270,9 @@ impl Replica {
             return;
         }
         self.commands.insert(request, Pending { left: facts.len(), entries: Vec::new(), answer });
+        let wall = self.clock().stamped(now.wall);
         for (lane, fact) in facts {
-            self.append.stage(now.wall, lane, fact, Some(request));
+            self.append.stage(wall, lane, fact, Some(request));
         }
     }
 

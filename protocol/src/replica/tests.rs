@@ -136,6 +136,35 @@ fn everybody_who_sent_a_chunk_hears_when_it_is_durable_and_nobody_sooner() {
     assert_eq!(acks(&after), [(LINK, SeqNo(1)), (OTHER_LINK, SeqNo(1))]);
 }
 
+/// Of a machine with a dead battery.
+#[test]
+fn what_is_written_with_a_clock_of_1970_is_stamped_with_what_the_authority_signed_last() {
+    use crate::status::delta::StatusDelta;
+    let mut site = careful_site();
+    let signed = now(0).wall.seconds();
+    let sign = StatusDelta { list: 1, bits: 8, issued_at_s: signed, set: Vec::new() };
+    let header = crate::id::FeedHeader { writer: node_key(&key(2)), epoch: Epoch(1), lane: Lane::CITY };
+    let facts = [(crate::time::Stamp(1), Fact::from(sign).to_bytes())];
+    let chunk = OpenedChunk::write(&key(2), header, (SeqNo(0), Hash::ZERO), facts);
+    let carried = [certificate(2, Role::Authority, Lane::CITY), chunk.seal().into_bytes()];
+    let [enrolled, sign] = carried;
+    outputs(&mut site, 2, import(1, crate::io::Carried::Certificate(enrolled)));
+    let written = persists(&outputs(&mut site, 2, import(2, crate::io::Carried::Chunk(sign))));
+    outputs(&mut site, 2, Input::Persisted { request: written[0], result: Ok(Arrival(2)) });
+    let open = Command::Open { tube: "T2".parse().unwrap(), pool: 10, operator: Text::truncated("op1") };
+    let dead = Now { mono: Mono(3), wall: Wall(0) };
+    site.handle(dead, Input::Command { request: RequestId(3), command: Box::new(open) });
+    let asked: Vec<Output> = std::iter::from_fn(|| site.next_output()).collect();
+    let answer = Answer::Desk { through: Arrival(0), prior: Vec::new(), documents: vec![Vec::new()] };
+    site.handle(dead, Input::Loaded { request: loads(&asked)[0], answer });
+    let chunk = std::iter::from_fn(|| site.next_output());
+    let mut chunks =
+        chunk.filter_map(|output| if let Output::Persist { chunk, .. } = output { Some(chunk) } else { None });
+    let chunk = SealedChunk::parse(chunks.next().unwrap()).unwrap().open().unwrap();
+    assert!(chunk.entries[0].stamp.wall() >= Wall::from_seconds(signed), "{:?}", chunk.entries[0].stamp);
+    assert!(site.status(dead).clock_doubtful);
+}
+
 /// The peer was asked for what comes next before its history was in doubt: nothing held contradicts it.
 #[test]
 fn what_a_suspect_sends_beyond_what_is_held_is_not_acknowledged() {
