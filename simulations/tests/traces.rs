@@ -15,7 +15,7 @@ use swabmesh_simulations::scenario::{RANDOM, Scenario};
 /// width of a number, a build's profile.
 const TRACES: [(&str, u64, &str); 5] = [
     ("random", 1, "d550f30d0d761c81d77b6c0d3cf5cb0f8eb6f1f49a39a45f88ab8017b1e10b8a"),
-    ("random", 2, "ec61a33e6d6c7ed6969c41e464ca09ba193fc8f3c038cda1d1c169111a45d2a2"),
+    ("random", 2, "7ffe5ed54b0591cdf6afe89a8cd1cb58ef9016116899e498eae6eae04a163829"),
     ("random", 3, "ec2505a6586baa2dabfecd273a1a94599dad10aca3587c5c2883f8cda53348ac"),
     ("courier-only", 1, "1ba1ca46c010d6ab4798083cd1c78731f9c11cc57d557927c648f0ae74441864"),
     ("power-cuts", 1, "418a48f08fce819931b92aa38bebb26aed84c838d075ad316b0333fdf08765c9"),

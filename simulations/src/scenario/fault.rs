@@ -151,7 +151,7 @@ pub enum Fault {
         #[serde(default)]
         frozen: bool,
     },
-    /// The authority withdraws nodes, which go on as if they had not heard.
+    /// The authority withdraws nodes. They go on until they hear of it.
     Withdrawn {
         /// Which.
         nodes: String,

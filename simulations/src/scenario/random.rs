@@ -61,6 +61,9 @@ pub(super) fn scenario(seed: u64) -> Scenario {
         city.without_line = vec![1];
         converge_s_max = CARRIED_CONVERGE_S_MAX;
     }
+    // The past is told by stamps, and a clock that is set back makes today's entries as old as the authority's last sign.
+    let dated = !fault.iter().any(|fault| matches!(fault, Fault::Clock { .. }));
+    fault.extend(let_go(&mut chance, minutes).filter(|_| dated));
     Scenario {
         name: super::RANDOM.to_owned(),
         about: "Another world with each seed.".to_owned(),
@@ -135,6 +138,13 @@ fn cloned(chance: &mut Chance, sites: usize) -> Option<Fault> {
     let at_min = copied_min + chance.between(0, 4);
     let cloned = chance.happens(150) && sites > 1;
     cloned.then(|| Fault::Cloned { nodes: format!("site-{sites}"), copied_min, at_min })
+}
+
+/// In one world of five the authority lets go of what is older than a few minutes.
+fn let_go(chance: &mut Chance, minutes: u64) -> Option<Fault> {
+    let at_min = chance.between(9, minutes.max(10) - 1);
+    let kept_min = chance.between(8, at_min);
+    chance.happens(200).then_some(Fault::LetGo { at_min, kept_min })
 }
 
 /// In one world of three sticks are carried between the sites and the authority, beside the lines or instead of them.
