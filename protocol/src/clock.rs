@@ -12,6 +12,8 @@ pub const DOUBTFUL_MS: u64 = 300_000;
 pub struct Clock {
     /// Milliseconds the peers are ahead of us, their median; zero without peers.
     pub offset_ms: i64,
+    /// Whether there are none.
+    pub alone: bool,
     /// Seconds since 1970 UTC before which it cannot be: something signed speaks of that moment.
     pub not_before_s: u64,
 }
@@ -81,11 +83,13 @@ impl Clock {
         Wall(wall.0.saturating_add_signed(self.offset_ms))
     }
 
-    /// What a fact is stamped with: our clock, but no moment before one that the authority signed. A machine whose battery
-    /// is dead writes of today all the same.
+    /// What a fact is stamped with: our clock, but no moment before one that the authority signed, so that a machine whose
+    /// battery is dead writes of today all the same. Unless peers say that our clock is right: then the authority's was
+    /// not when it signed.
     #[must_use]
     pub fn stamped(&self, wall: Wall) -> Wall {
-        wall.max(Wall::from_seconds(self.not_before_s))
+        let agrees = !self.alone && self.offset_ms.unsigned_abs() <= DOUBTFUL_MS;
+        if agrees { wall } else { wall.max(Wall::from_seconds(self.not_before_s)) }
     }
 
     /// Whether the operator must be told that the clock is doubtful.
@@ -105,7 +109,7 @@ mod tests {
     fn one_liar_among_three_moves_nothing() {
         let mut offsets = Offsets::default();
         [-20, 15, 90_000_000].into_iter().zip(0..).for_each(|(ms, peer)| offsets.add(ms, peer));
-        let clock = Clock { offset_ms: offsets.median_ms(), not_before_s: 0 };
+        let clock = Clock { offset_ms: offsets.median_ms(), alone: false, not_before_s: 0 };
         assert_eq!(clock.agreed(Wall(1_000)), Wall(1_015));
         assert!(!clock.is_doubtful(Wall(1_000)));
     }
@@ -133,10 +137,18 @@ mod tests {
     #[test]
     fn a_clock_before_the_newest_signed_thing_is_doubtful() {
         let offset_ms = Offsets::<u8>::default().median_ms();
-        let clock = Clock { offset_ms, not_before_s: 1_649_433_600 };
+        let clock = Clock { offset_ms, alone: true, not_before_s: 1_649_433_600 };
         assert!(clock.is_doubtful(Wall::from_seconds(1_649_430_000)));
         assert!(!clock.is_doubtful(Wall::from_seconds(1_649_433_500)));
-        assert_eq!(clock.stamped(Wall(0)), Wall::from_seconds(1_649_433_600), "what is written then is not of 1970");
-        assert_eq!(clock.stamped(Wall::from_seconds(1_649_433_601)), Wall::from_seconds(1_649_433_601));
+    }
+
+    #[test]
+    fn no_stamp_lies_before_a_signed_moment_unless_peers_have_our_time() {
+        let (early, signed, late) = (Wall::from_seconds(5), Wall::from_seconds(9), Wall::from_seconds(10));
+        let alone = Clock { offset_ms: 0, alone: true, not_before_s: 9 };
+        assert_eq!((alone.stamped(early), alone.stamped(late)), (signed, late));
+        let others_say_later = Clock { offset_ms: 90_000_000, alone: false, ..alone };
+        assert_eq!(others_say_later.stamped(early), signed);
+        assert_eq!(Clock { alone: false, ..alone }.stamped(early), early, "then the authority's clock was ahead");
     }
 }

@@ -523,7 +523,11 @@ impl Replica {
     }
 
     fn clock(&self) -> Clock {
-        Clock { offset_ms: self.exchange.clock_offset_ms(), not_before_s: self.control.not_before_s }
+        Clock {
+            offset_ms: self.exchange.clock_offset_ms(),
+            alone: self.exchange.is_alone(),
+            not_before_s: self.control.not_before_s,
+        }
     }
 
     /// The standing of a writer, for the step `project`.
