@@ -99,8 +99,11 @@ fn a_site_that_only_a_courier_reaches_gets_its_new_certificate_on_the_stick_and_
     for _ in 0..2 {
         let refused = stolen.register("T3", 1).unwrap_err().to_string();
         assert!(refused.contains("the authority withdrew this node"), "{refused}");
-        let told = stolen.done(&["status"]).unwrap();
-        assert!(told.contains("registrations are refused: the authority withdrew this node"), "{told}");
+        // A status is some moments old.
+        eventually("its status says so", WITHIN, || {
+            let told = stolen.done(&["status"]).unwrap();
+            is(told.contains("registrations are refused: the authority withdrew this node"), told)
+        });
         stolen.kill();
         stolen.start(&[]).unwrap();
     }

@@ -137,6 +137,14 @@ fn certificate(snapshot: &Snapshot, all: &mut Vec<Advice>) {
 
 fn copies(snapshot: &Snapshot, all: &mut Vec<Advice>) {
     let core = &snapshot.core;
+    let only_here = core.own.only_here;
+    if core.withdrawn {
+        if only_here > 0 {
+            let what = format!("{only_here} registrations are not known to be at the authority, and may count nowhere");
+            all.push(Advice::new(Level::Look, what, "Ask the authority; those people register again at another node."));
+        }
+        return;
+    }
     let authority = core.peers.iter().any(|peer| peer.role == Some(Role::Authority));
     if core.role != Role::Authority && !authority {
         let what = if core.peers.is_empty() {
@@ -147,7 +155,6 @@ fn copies(snapshot: &Snapshot, all: &mut Vec<Advice>) {
         let what_to_do = "Check the uplink, and authority_addresses in node.toml.";
         all.push(Advice::new(Level::Look, what, what_to_do));
     }
-    let only_here = core.own.only_here;
     if only_here > 0 && core.role != Role::Authority {
         let what = format!("{only_here} registrations exist only on this machine");
         let what_to_do = if core.peers.is_empty() { "Keep it safe, and connect it." } else { "" };
@@ -263,9 +270,11 @@ mod tests {
         let mut withdrawn = snapshot();
         withdrawn.core.withdrawn = true;
         withdrawn.core.certificate.left_s = 0;
+        withdrawn.core.own.only_here = 3;
         let told = told(&withdrawn);
-        assert!(told.contains("Act registrations are refused: the authority withdrew this node"), "{told}");
-        assert!(!told.contains("certificate"), "{told}");
+        assert!(told.starts_with("Act registrations are refused: the authority withdrew this node"), "{told}");
+        assert!(told.contains("3 registrations are not known to be at the authority"), "{told}");
+        assert!(!told.contains("certificate") && !told.contains("goes on"), "{told}");
     }
 
     #[test]
