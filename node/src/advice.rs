@@ -45,9 +45,14 @@ pub fn advice(snapshot: &Snapshot) -> Vec<Advice> {
     let mut all = Vec::new();
     disk(snapshot, &mut all);
     clock(snapshot, &mut all);
-    copies(snapshot, &mut all);
-    lists(snapshot, &mut all);
-    certificate(snapshot, &mut all);
+    if snapshot.core.withdrawn {
+        withdrawn(snapshot, &mut all);
+        lists(snapshot, &mut all);
+    } else {
+        copies(snapshot, &mut all);
+        lists(snapshot, &mut all);
+        certificate(snapshot, &mut all);
+    }
     all.extend(snapshot.contacts.iter().filter_map(contact));
     forks(snapshot, &mut all);
     all.sort_by_key(|advice| std::cmp::Reverse(advice.level));
@@ -117,12 +122,7 @@ fn certificate(snapshot: &Snapshot, all: &mut Vec<Advice>) {
     } else {
         "Connect to the authority or a neighbour, or have a bundle carried there and its answer back: the new one comes by itself."
     };
-    if core.withdrawn {
-        let what = "registrations are refused: the authority withdrew this node, and what it writes counts nowhere";
-        let what_to_do =
-            "Work at another node, and ask the authority. A machine that is to go on joins anew, with a new --data.";
-        all.push(Advice::new(Level::Act, what, what_to_do));
-    } else if core.certificate.left_s == 0 {
+    if core.certificate.left_s == 0 {
         let what = "this node's certificate has ended: registration goes on, others may refuse to sync";
         all.push(Advice::new(Level::Act, what, here));
     } else if core.certificate.late {
@@ -135,16 +135,20 @@ fn certificate(snapshot: &Snapshot, all: &mut Vec<Advice>) {
     }
 }
 
+fn withdrawn(snapshot: &Snapshot, all: &mut Vec<Advice>) {
+    let what = "registrations are refused: the authority withdrew this node, and what it writes counts nowhere";
+    let what_to_do =
+        "Work at another node, and ask the authority. A machine that is to go on joins anew, with a new --data.";
+    all.push(Advice::new(Level::Act, what, what_to_do));
+    let only_here = snapshot.core.own.only_here;
+    if only_here > 0 {
+        let what = format!("{only_here} registrations are not known to be at the authority, and may count nowhere");
+        all.push(Advice::new(Level::Look, what, "Ask the authority; those people register again at another node."));
+    }
+}
+
 fn copies(snapshot: &Snapshot, all: &mut Vec<Advice>) {
     let core = &snapshot.core;
-    let only_here = core.own.only_here;
-    if core.withdrawn {
-        if only_here > 0 {
-            let what = format!("{only_here} registrations are not known to be at the authority, and may count nowhere");
-            all.push(Advice::new(Level::Look, what, "Ask the authority; those people register again at another node."));
-        }
-        return;
-    }
     let authority = core.peers.iter().any(|peer| peer.role == Some(Role::Authority));
     if core.role != Role::Authority && !authority {
         let what = if core.peers.is_empty() {
@@ -155,6 +159,7 @@ fn copies(snapshot: &Snapshot, all: &mut Vec<Advice>) {
         let what_to_do = "Check the uplink, and authority_addresses in node.toml.";
         all.push(Advice::new(Level::Look, what, what_to_do));
     }
+    let only_here = core.own.only_here;
     if only_here > 0 && core.role != Role::Authority {
         let what = format!("{only_here} registrations exist only on this machine");
         let what_to_do = if core.peers.is_empty() { "Keep it safe, and connect it." } else { "" };

@@ -354,18 +354,17 @@ impl Replica {
         }
         self.exchange.compare(now, &self.tips.durable);
         self.exchange.close_stalled(now);
-        let wall = self.clock().stamped(now.wall);
         if let Some(issuer) = self.issuer.as_ref().filter(|_| self.sign_at.is_some_and(|at| at <= now.mono)) {
             let stale_after_ms = self.control.knowledge.policy.list_stale_after_s.saturating_mul(MS_PER_S);
             self.sign_at = Some(now.mono.after_ms((stale_after_ms / SIGNS_BEFORE_STALE).max(MS_PER_S)));
             for fact in issuer.signs_of_life(now.wall) {
-                self.append.stage(wall, Lane::CITY, fact, None);
+                self.append_fact(now, Lane::CITY, fact, None);
             }
         }
         if let Some(receipting) = &mut self.receipting {
             let interval_ms = self.control.knowledge.policy.receipt_interval_ms;
             for (lane, fact) in receipting.take(now.mono, interval_ms) {
-                self.append.stage(wall, lane, fact.into(), None);
+                self.append_fact(now, lane, fact.into(), None);
             }
         }
     }
@@ -520,6 +519,12 @@ impl Replica {
                 Out::InSync(peer) => Output::Notice(Notice::InSync { peer }),
             });
         }
+    }
+
+    /// Queues a fact of ours, stamped with the time that this node goes by.
+    fn append_fact(&mut self, now: Now, lane: Lane, fact: Fact, for_command: Option<RequestId>) {
+        let wall = self.clock().stamped(now.wall);
+        self.append.stage(wall, lane, fact, for_command);
     }
 
     fn clock(&self) -> Clock {

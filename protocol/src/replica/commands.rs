@@ -59,8 +59,7 @@ impl Draft {
 
 impl Replica {
     pub(super) fn command(&mut self, now: Now, request: RequestId, command: Command) {
-        if self.is_withdrawn() {
-            self.reply(request, Err(Refusal::Withdrawn));
+        if self.refused_as_withdrawn(request) {
             return;
         }
         if self.commands.len() + self.loading.len() + self.acknowledging.len() >= COMMANDS_MAX {
@@ -95,6 +94,14 @@ impl Replica {
                 self.ask_desk(Waiting { request, command, who: None, subjects }, None);
             }
         }
+    }
+
+    fn refused_as_withdrawn(&mut self, request: RequestId) -> bool {
+        let withdrawn = self.is_withdrawn();
+        if withdrawn {
+            self.reply(request, Err(Refusal::Withdrawn));
+        }
+        withdrawn
     }
 
     pub(super) fn reply(&mut self, request: RequestId, result: Result<Reply, Refusal>) {
@@ -261,8 +268,7 @@ impl Replica {
             return;
         }
         // Perhaps it came to be known while the store was asked.
-        if self.is_withdrawn() {
-            self.reply(request, Err(Refusal::Withdrawn));
+        if self.refused_as_withdrawn(request) {
             return;
         }
         if facts.iter().any(|(_, fact)| fact.to_bytes().len() > FACT_BYTES_MAX) {
@@ -270,9 +276,8 @@ impl Replica {
             return;
         }
         self.commands.insert(request, Pending { left: facts.len(), entries: Vec::new(), answer });
-        let wall = self.clock().stamped(now.wall);
         for (lane, fact) in facts {
-            self.append.stage(wall, lane, fact, Some(request));
+            self.append_fact(now, lane, fact, Some(request));
         }
     }
 

@@ -7,7 +7,7 @@ use crate::control::Effect;
 use crate::exchange::frame::Frame;
 use crate::fact::{Fact, FactError};
 use crate::id::{EntryId, FeedId, NodeKey};
-use crate::io::{LinkId, Notice, Output};
+use crate::io::{Notice, Output};
 use crate::time::Now;
 
 impl Replica {
@@ -41,12 +41,9 @@ impl Replica {
 
     /// A node that is connected hears of its withdrawal, and then nothing more: whoever works there should not go on.
     fn tell_withdrawn(&mut self, node: &NodeKey, chunk: &OpenedChunk) {
-        let links = self.exchange.sessions().filter(|(_, session)| session.peer == *node && session.open.is_some());
-        let links: Vec<LinkId> = links.map(|(link, _)| link).collect();
-        for link in links {
-            let frame = Frame::Chunk(chunk.seal().into_bytes().into());
-            self.outputs.push_back(Output::Send { link, bytes: frame.to_bytes() });
-        }
+        let bytes = Frame::Chunk(chunk.seal().into_bytes().into()).to_bytes();
+        let sessions = self.exchange.sessions().filter(|(_, session)| session.peer == *node && session.open.is_some());
+        self.outputs.extend(sessions.map(|(link, _)| Output::Send { link, bytes: bytes.clone() }));
     }
 
     fn apply_control(&mut self, entry: EntryId, writer: &NodeKey, fact: &Fact) -> Effect {

@@ -225,7 +225,7 @@ impl Replica {
             if self.append.is_own(&proof.header()) {
                 self.renew();
             }
-            self.append.stage(self.clock().stamped(now.wall), lane, proof.into(), None);
+            self.append_fact(now, lane, proof.into(), None);
         }
     }
 

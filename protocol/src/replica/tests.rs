@@ -141,15 +141,16 @@ fn everybody_who_sent_a_chunk_hears_when_it_is_durable_and_nobody_sooner() {
 fn what_is_written_with_a_clock_of_1970_is_stamped_with_what_the_authority_signed_last() {
     use crate::status::delta::StatusDelta;
     let mut site = careful_site();
-    let signed = now(0).wall.seconds();
+    // Later than what it wrote itself: a stamp rises along its feed anyway.
+    let signed = now(0).wall.seconds() + 3_600;
     let sign = StatusDelta { list: 1, bits: 8, issued_at_s: signed, set: Vec::new() };
     let header = crate::id::FeedHeader { writer: node_key(&key(2)), epoch: Epoch(1), lane: Lane::CITY };
     let facts = [(crate::time::Stamp(1), Fact::from(sign).to_bytes())];
     let chunk = OpenedChunk::write(&key(2), header, (SeqNo(0), Hash::ZERO), facts);
-    let carried = [certificate(2, Role::Authority, Lane::CITY), chunk.seal().into_bytes()];
-    let [enrolled, sign] = carried;
-    outputs(&mut site, 2, import(1, crate::io::Carried::Certificate(enrolled)));
-    let written = persists(&outputs(&mut site, 2, import(2, crate::io::Carried::Chunk(sign))));
+    let enrolled = crate::io::Carried::Certificate(certificate(2, Role::Authority, Lane::CITY));
+    outputs(&mut site, 2, import(1, enrolled));
+    let sign = crate::io::Carried::Chunk(chunk.seal().into_bytes());
+    let written = persists(&outputs(&mut site, 2, import(2, sign)));
     outputs(&mut site, 2, Input::Persisted { request: written[0], result: Ok(Arrival(2)) });
     let open = Command::Open { tube: "T2".parse().unwrap(), pool: 10, operator: Text::truncated("op1") };
     let dead = Now { mono: Mono(3), wall: Wall(0) };
@@ -183,7 +184,10 @@ fn what_a_suspect_sends_beyond_what_is_held_is_not_acknowledged() {
     };
     compared(&other, Divergence::Below { from: SeqNo(1) });
     let beyond = compared(&second, Divergence::Agrees);
-    let gone = |output: &Output| matches!(output, Output::Send { bytes, .. } if matches!(Frame::from_bytes(bytes), Ok(Frame::Gone(_))));
+    let gone = |output: &Output| {
+        let Output::Send { bytes, .. } = output else { return false };
+        matches!(Frame::from_bytes(bytes), Ok(Frame::Gone(_)))
+    };
     assert!(acks(&beyond).is_empty() && beyond.iter().any(gone), "{beyond:?}");
     assert_eq!(acks(&compared(&first, Divergence::Agrees)), [(LINK, SeqNo(1))], "that much is held");
 }

@@ -5,7 +5,7 @@ use swabmesh_protocol::chunk::OpenedChunk;
 use swabmesh_protocol::command::{Published, Refusal};
 use swabmesh_protocol::fact::{Mark, Opened, Role, Withdrawn};
 use swabmesh_protocol::id::{Epoch, FeedHeader, Hash, Lane, NodeKey, SeqNo};
-use swabmesh_protocol::io::{Carried, Input, RequestId};
+use swabmesh_protocol::io::{Arrival, Carried, Input, RequestId};
 use swabmesh_protocol::roster::Standing;
 use swabmesh_protocol::text::Text;
 use swabmesh_protocol::time::Stamp;
@@ -59,16 +59,36 @@ fn a_node_that_is_connected_when_it_is_withdrawn_hears_so_and_nothing_more() {
     assert!(!world.machines[neighbour].status(ms).withdrawn);
 }
 
+/// What an authority that never heard of anything the site wrote says of it.
+fn withdrawal() -> Vec<Vec<u8>> {
+    let mut world = World::new(&[SITE]);
+    let before = world.machines[0].disk.journal.len();
+    let ms = world.ms;
+    world.at(0).command(ms, Command::Withdraw { node: node(SITE), reason: Remark::truncated("lost") }).unwrap();
+    world.machines[0].disk.journal.split_off(before)
+}
+
+/// Its tables are brought in line with the cut step by step; whichever of them the power cut leaves, all is found.
+#[test]
+fn a_start_in_the_middle_of_a_cut_finds_what_lies_above_it() {
+    const TUBES: u64 = 40;
+    let mut site = Machine::start(SITE, Disk::default(), 0);
+    (0..TUBES).for_each(|n| site.open(n, &format!("S{n}")));
+    let [withdrawal] = withdrawal().try_into().unwrap();
+    site.disk.journal.push(withdrawal.clone());
+    let (disk, arrival) = (site.disk.clone(), Arrival(site.disk.journal.len() as u64));
+    let mut steps = 0;
+    site.index_in_steps(withdrawal, arrival, |tables| {
+        steps += 1;
+        let again = Machine::start(SITE, Disk { tables: tables.clone(), ..disk.clone() }, 50);
+        assert_eq!((again.status(50).entries, again.status(50).quarantined), (TUBES + 1, TUBES), "step {steps}");
+    });
+    assert!(steps > 2, "{steps}");
+}
+
 #[test]
 fn a_node_that_hears_of_its_own_withdrawal_says_so_and_writes_nothing_more() {
     const UNDER_WAY: RequestId = RequestId(1_000);
-    let withdrawal = {
-        let mut world = World::new(&[SITE]);
-        let before = world.machines[0].disk.journal.len();
-        let ms = world.ms;
-        world.at(0).command(ms, Command::Withdraw { node: node(SITE), reason: Remark::truncated("lost") }).unwrap();
-        world.machines[0].disk.journal.split_off(before)
-    };
     let mut site = Machine::start(SITE, Disk::default(), 0);
     site.open(1, "S1");
     // One more is on its way to the disk when it hears, from a stick.
@@ -76,7 +96,7 @@ fn a_node_that_hears_of_its_own_withdrawal_says_so_and_writes_nothing_more() {
     let open = Command::Open { tube: "S2".parse().unwrap(), pool: 10, operator: Text::truncated("desk") };
     site.handle(2, Input::Command { request: UNDER_WAY, command: Box::new(open.clone()) });
     site.slow_disk = false;
-    for carried in withdrawal {
+    for carried in withdrawal() {
         site.handle(3, Input::Import { request: None, carried: Carried::Chunk(carried) });
     }
     assert!(site.status(3).withdrawn);

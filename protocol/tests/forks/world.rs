@@ -176,6 +176,11 @@ impl Machine {
     }
 
     fn index(&mut self, bytes: Vec<u8>, arrival: Arrival) {
+        self.index_in_steps(bytes, arrival, |_| {});
+    }
+
+    /// Takes a frame into the tables; `stopped` sees them each time that a batch was full.
+    pub(crate) fn index_in_steps(&mut self, bytes: Vec<u8>, arrival: Arrival, mut stopped: impl FnMut(&MemoryTables)) {
         let identity_root = key(ROOT).verifying_key();
         if let Ok(certificate) = Certificate::open(&bytes, &identity_root) {
             self.disk.tables.apply(vec![restore::kept(&certificate.node, bytes)]);
@@ -196,6 +201,7 @@ impl Machine {
             if !matches!(projected.placed, Placed::Partly { .. }) {
                 return;
             }
+            stopped(&self.disk.tables);
         }
     }
 
